@@ -1,0 +1,23 @@
+/* The session's inside, shared by session.c and session_file.c. */
+#ifndef SOTTO_SESSION_H
+#define SOTTO_SESSION_H
+
+#include "runtime/runtime.h"
+
+struct sotto_session {
+    sotto_model          *model;
+    sotto_session_options options; /* context and batch resolved */
+    sotto_kv              kv;
+    sotto_workspace      *workspace;
+    int32_t              *tokens;  /* [context]; the first kv.n are evaluated */
+    float                *logits;  /* [n_vocab] */
+    bool                  has_logits;
+    bool                  slid;    /* tokens were dropped: the cache is no longer that of a fresh session */
+    size_t                kept, computed; /* of the last sync */
+};
+
+/* Restore from the bytes of a session file; the session is unchanged unless the result is SOTTO_OK. A fuzzer turns
+ * `verify` off, or it would never get past the checksum. */
+sotto_status sotto_session_parse(sotto_session *s, const uint8_t *bytes, size_t n, bool verify, sotto_error *err);
+
+#endif
