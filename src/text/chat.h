@@ -1,0 +1,178 @@
+/* chat.h: what the files of the chat formats share; private to text/.
+ *
+ * A conversation goes through three steps: chat_normal.c brings it into the form that a family can say (a
+ * scene), chat.c writes the scene with the pieces of text of the family's row (chat_formats.c), and
+ * chat_encode.c makes tokens of it. What a row cannot say as data is a function in chat_odd.c or chat_gemma4.c. */
+#ifndef SOTTO_TEXT_CHAT_H
+#define SOTTO_TEXT_CHAT_H
+
+#include "text/text.h"
+
+/* ---- limits ------------------------------------------------------------------------------------------------ */
+
+enum {
+    SOTTO_CHAT_TEXT_MAX = 64 << 20,  /* bytes of a whole rendered conversation */
+    SOTTO_CHAT_JSON_MAX = 4 << 20,   /* bytes of the tools, or of the calls of one turn */
+    SOTTO_CHAT_JSON_DEPTH_MAX = 64,  /* of arrays and objects in there */
+    SOTTO_CHAT_CALLS_MAX = 99999,    /* in a conversation: their numbers have five digits */
+};
+
+/* ---- the conversation in normal form ------------------------------------------------------------------------- */
+
+typedef enum sotto_chat_role {
+    SOTTO_CHAT_SYSTEM, SOTTO_CHAT_USER, SOTTO_CHAT_ASSISTANT, SOTTO_CHAT_TOOL, SOTTO_CHAT_ROLE_COUNT
+} sotto_chat_role;
+
+/* The keys are those of the tool_calls JSON; `id` is nine letters and digits, given or made here. */
+typedef struct sotto_chat_call {
+    const char   *name;
+    const json_t *arguments; /* an object */
+    const char   *id;
+    const char   *given_id;  /* as the caller wrote it, or NULL */
+} sotto_chat_call;
+
+/* A text that may grow: `own` is where it lives once it is ours, with room for so many bytes. */
+typedef struct sotto_chat_text {
+    sotto_str text;
+    char     *own;
+    size_t    room;
+} sotto_chat_text;
+
+typedef struct sotto_chat_message {
+    sotto_chat_role  role;
+    sotto_chat_text  said;
+    sotto_chat_call *calls; /* assistant */
+    size_t           n_calls;
+    const char      *tool_name, *call_id; /* tool: never NULL */
+} sotto_chat_message;
+
+/* What rendering sees. */
+typedef struct sotto_chat_scene {
+    const sotto_chat_format *format;
+    sotto_arena              arena;  /* of the messages and their texts */
+    json_t                  *parsed; /* an array that owns all JSON of this conversation */
+    sotto_chat_text          system; /* all leading system turns */
+    bool                     has_system;
+    const json_t            *tools; /* array of {"type":"function","function":{...}}, not empty; or NULL */
+    sotto_chat_message      *turns;
+    size_t                   n;
+    size_t                   n_calls;
+    size_t                   last_user; /* index of the last user turn; n when there is none */
+    bool                     thinking, continue_last;
+    const char              *date; /* or NULL */
+    sotto_chat_prompt       *out;
+} sotto_chat_scene;
+
+/* Fill a scene for its format; sotto_chat_scene_free() whatever the result. */
+sotto_status sotto_chat_scene_make(sotto_chat_scene *s, const sotto_chat_turn *turns, size_t n,
+                                   const sotto_chat_params *params, sotto_error *err);
+void         sotto_chat_scene_free(sotto_chat_scene *s);
+/* Over SOTTO_CHAT_TEXT_MAX, or out of memory on the way there. */
+sotto_status sotto_chat_fail_size(sotto_error *err);
+
+/* ---- rows of the table ------------------------------------------------------------------------------------- */
+
+typedef enum sotto_json_style {
+    SOTTO_JSON_LINE,   /* {"a": 1, "b": [2]}, as Python's json.dumps without ASCII escapes */
+    SOTTO_JSON_INDENT, /* the same over lines, four spaces deep */
+    SOTTO_JSON_PYTHON, /* {'a': 1, 'b': None}, as Python's repr */
+} sotto_json_style;
+
+/* How a family declares tools, calls them and hears their results. NULL texts are empty. */
+typedef struct sotto_chat_tools {
+    bool             plain; /* the family has no form of its own: everything goes into ordinary turns as text */
+    sotto_json_style style;
+    const char      *declare_before, *declare_between, *declare_after;
+    bool             drops_content; /* a turn with calls says nothing else */
+    const char      *calls_header;  /* in place of the assistant's header; NULL: that header */
+    const char      *calls_before, *call_name, *call_arguments, *call_id, *call_after, *calls_between, *calls_after;
+    bool             result_quoted; /* the result is written as a JSON string */
+    const char      *results_before, *result_before, *result_id, *result_after, *results_after;
+} sotto_chat_tools;
+
+enum { /* flags of a row */
+    SOTTO_CHAT_USER_FIRST = 1 << 0,       /* the first turn must be a user's: an empty one is put there */
+    SOTTO_CHAT_SYSTEM_IN_FIRST = 1 << 1,  /* the system text goes into the first user turn */
+    SOTTO_CHAT_SYSTEM_IN_LAST = 1 << 2,   /* ... into the last one */
+    SOTTO_CHAT_SYSTEM_LATER = 1 << 3,     /* system turns amid the conversation exist (else: a user's) */
+    SOTTO_CHAT_TOOLS_IN_SYSTEM = 1 << 4,  /* where tools are declared: at the end of the system turn, */
+    SOTTO_CHAT_TOOLS_IN_FIRST = 1 << 5,   /* at the beginning of the first user turn, */
+    SOTTO_CHAT_TOOLS_BEFORE_LAST = 1 << 6,/* before the last user turn */
+    SOTTO_CHAT_TRIM_SYSTEM = 1 << 7,      /* whose contents are trimmed at both ends */
+    SOTTO_CHAT_TRIM_USER = 1 << 8,
+    SOTTO_CHAT_TRIM_ASSISTANT = 1 << 9,
+    SOTTO_CHAT_TRIM_WITH_SYSTEM = 1 << 10,/* both together are trimmed where a system text stands before the user's */
+    SOTTO_CHAT_BARE_ANSWER = 1 << 11,     /* the coming answer begins without the header of its turn */
+};
+
+typedef struct sotto_chat_piece { const char *before, *after; } sotto_chat_piece;
+
+struct sotto_chat_format {
+    const char *name;
+    const char *has[5];      /* a template of this format holds every one of these texts, */
+    const char *has_not[8];  /* and none of these; see sotto_chat_format_recognise */
+    unsigned    flags;
+    const char *bos;                              /* the very first text */
+    sotto_chat_piece turn[SOTTO_CHAT_ROLE_COUNT]; /* around a turn; a tool's is in `tools` */
+    sotto_chat_piece system_in_user;              /* around a system text inside a user turn */
+    const char *system;                           /* when the conversation has none; NULL: no system turn then */
+    const char *answer[2];                        /* after the header of the coming answer: thinking off, on */
+    const sotto_chat_tools *tools;
+    const char *stop[3];
+    /* What data cannot say; NULL: as the data say. */
+    void (*write_system)(sotto_chat_scene *s);           /* the system turn */
+    bool (*write_content)(sotto_chat_scene *s, size_t i); /* an assistant's turn i; false: it said nothing */
+    void (*write)(sotto_chat_scene *s);                  /* everything after bos */
+    int variant;                                         /* for those functions */
+};
+
+extern const sotto_chat_format sotto_chat_formats[];
+extern const size_t            sotto_chat_format_count;
+
+/* The row whose marks a template has; NULL when it is none of ours. The first row that fits wins. */
+const sotto_chat_format *sotto_chat_format_recognise(sotto_str chat_template);
+
+/* ---- writing ------------------------------------------------------------------------------------------------ */
+
+/* Out of memory and over-long texts are remembered in out->text.failed. */
+void sotto_chat_say(sotto_chat_scene *s, const char *text);  /* template text: trusted; NULL is empty */
+void sotto_chat_quote(sotto_chat_scene *s, sotto_str text);  /* people's text: untrusted */
+void sotto_chat_quote_json(sotto_chat_scene *s, const json_t *v, sotto_json_style style);
+/* Between declare_before and declare_after: every tool, as the format's style says. */
+void sotto_chat_write_tools(sotto_chat_scene *s);
+/* The system text, and the content of a turn that is no tool's: trimmed if the format trims. */
+sotto_str sotto_chat_system(const sotto_chat_scene *s);
+sotto_str sotto_chat_content(const sotto_chat_scene *s, size_t i);
+/* True for the turn that is left open because the answer goes on there. */
+static inline bool sotto_chat_is_open(const sotto_chat_scene *s, size_t i) {
+    return s->continue_last && i + 1 == s->n;
+}
+
+/* The functions that rows name. */
+void sotto_chat_llama3_system(sotto_chat_scene *s);
+void sotto_chat_smollm3_system(sotto_chat_scene *s);
+bool sotto_chat_smollm3_content(sotto_chat_scene *s, size_t i);
+bool sotto_chat_qwen3_content(sotto_chat_scene *s, size_t i);
+void sotto_chat_gemma4_write(sotto_chat_scene *s);
+enum { SOTTO_SMOLLM3_ENDS_SYSTEM = 1, SOTTO_GEMMA4_THINKS_ON = 1 }; /* variants */
+
+/* ---- JSON and text ------------------------------------------------------------------------------------------ */
+
+void sotto_chat_json_write(sotto_buf *out, const json_t *v, sotto_json_style style);
+void sotto_chat_json_number(sotto_buf *out, const json_t *v); /* as Python prints it */
+bool sotto_chat_json_too_deep(const json_t *v);               /* beyond SOTTO_CHAT_JSON_DEPTH_MAX */
+
+/* Python's str.strip(): white space of Unicode at both ends, or at one. */
+sotto_str sotto_chat_trim(sotto_str text);
+sotto_str sotto_chat_trim_start(sotto_str text);
+sotto_str sotto_chat_trim_end(sotto_str text);
+/* The same for newlines only. */
+sotto_str sotto_chat_trim_newlines(sotto_str text, bool start, bool end);
+/* Where `needle` first (or last) begins in text; SIZE_MAX when nowhere. */
+size_t sotto_chat_find(sotto_str text, const char *needle);
+size_t sotto_chat_find_last(sotto_str text, const char *needle);
+static inline sotto_str sotto_chat_from(sotto_str text, size_t offset) {
+    return (sotto_str){text.p + offset, text.n - offset};
+}
+
+#endif
