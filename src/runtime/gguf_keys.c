@@ -30,7 +30,6 @@ static void put_float(keys *k, const char *suffix, float value) {
 typedef int32_t (*layer_fn)(const sotto_layer_config *l);
 static int32_t layer_ff(const sotto_layer_config *l) { return l->n_ff; }
 static int32_t layer_kv_heads(const sotto_layer_config *l) { return l->n_kv_heads; }
-static int32_t layer_slides(const sotto_layer_config *l) { return l->window > 0; }
 
 /* One value when all layers agree, else one per layer. */
 static void put_per_layer(keys *k, const char *suffix, layer_fn get) {
@@ -50,25 +49,39 @@ static void put_per_layer(keys *k, const char *suffix, layer_fn get) {
     free(values);
 }
 
-/* The window and which layers have it: nothing when the family's period says so, else a flag per layer. */
+/* The period after which one layer is global, as the layers have it; 0 when they follow none. */
+static int32_t window_period(const sotto_config *c) {
+    for (int32_t period = 2; period <= c->n_layers; period++) {
+        int32_t i = 0;
+        while (i < c->n_layers && (c->layers[i].window > 0) == ((i + 1) % period != 0)) i++;
+        if (i == c->n_layers) return period;
+    }
+    return 0;
+}
+
+/* The window and which layers have it: nothing when the family's period says so, else the period, else a flag per
+ * layer. Gemma 4's loader wants the flags always; in Llama's family (Mistral) every layer slides. */
 static void put_window(keys *k) {
     const sotto_config *c = k->c;
-    int32_t             window = 0, period = c->family->window_period;
-    bool                regular = !c->family->global_head_dim; /* Gemma 4's loader wants the flags always */
+    const char         *suffix = "attention.sliding_window_pattern";
+    int32_t             window = 0, sliding = 0;
     for (int32_t i = 0; i < c->n_layers; i++) {
         window = SOTTO_MAX(window, c->layers[i].window);
-        regular &= (c->layers[i].window > 0) == (period == 0 || (i + 1) % period != 0);
+        sliding += c->layers[i].window > 0;
     }
-    if (window == 0 || k->status != SOTTO_OK) return;
+    if (window == 0) return;
     put_int(k, "attention.sliding_window", window);
-    if (regular || k->status != SOTTO_OK) return;
-    bool *flags = calloc((size_t)c->n_layers, sizeof *flags);
-    if (!flags) {
-        k->status = sotto_fail_memory(k->err, "metadata");
+    int32_t period = sliding == c->n_layers ? 0 : window_period(c);
+    bool    flags_wanted = c->family->global_head_dim || (period == 0 && sliding < c->n_layers);
+    if (!flags_wanted) {
+        if (period != c->family->window_period) put_int(k, suffix, period);
         return;
     }
-    for (int32_t i = 0; i < c->n_layers; i++) flags[i] = layer_slides(&c->layers[i]);
-    k->status = sotto_gguf_put_bool_array(k->w, key(k, "attention.sliding_window_pattern"), flags, (size_t)c->n_layers, k->err);
+    bool *flags = calloc((size_t)c->n_layers, sizeof *flags);
+    if (!flags && k->status == SOTTO_OK) k->status = sotto_fail_memory(k->err, "metadata");
+    for (int32_t i = 0; flags && i < c->n_layers; i++) flags[i] = c->layers[i].window > 0;
+    if (k->status == SOTTO_OK)
+        k->status = sotto_gguf_put_bool_array(k->w, key(k, suffix), flags, (size_t)c->n_layers, k->err);
     free(flags);
 }
 

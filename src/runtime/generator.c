@@ -1,0 +1,326 @@
+/* An answer, drawn out of a session token by token.
+ *
+ *   append the token before -> pick -> end token? -> decode -> stop string? -> piece
+ *
+ * A token is appended when the next one is asked for, so that the last one is never computed in vain. So the
+ * session holds the prompt and every token of the answer but the last, or, where an end token came, every one;
+ * the end token itself is never appended. Text that may be the beginning of a stop string is held back until
+ * that is known. */
+#include <stdlib.h>
+
+#include "runtime/session.h"
+
+/* STOPS_MAX and STOP_BYTES_MAX bound the search for stops, which is of the order of their product per
+ * token. */
+enum { STOPS_MAX = 64, STOP_BYTES_MAX = 1024, TOP_LOGPROBS_MAX = 20, KEEP_MIN = 4, TEXT_BYTES_MIN = 4096 };
+
+struct sotto_generator {
+    sotto_arena            arena;
+    sotto_session         *session;
+    sotto_sampler         *sampler;
+    sotto_generate_options options; /* its lists are not used: these are copies of them */
+    sotto_str             *stops;   /* [n_stops] the caller's and the chat format's */
+    size_t                 n_stops;
+    int32_t               *turns; /* [options.n_turns], kept up to date while sliding */
+    int32_t                n_vocab;
+    sotto_decoder          decoder;
+    sotto_buf              held, shown; /* text not yet given away; text of the last piece */
+    int32_t               *tokens;      /* the answer so far... */
+    size_t                 n_tokens, cap_tokens;
+    size_t                 n_appended; /* ...and how much of it is in the session: all, or all but the last */
+    sotto_logprob          top[TOP_LOGPROBS_MAX];
+    sotto_finish           finish;
+    uint64_t               decode_ns;
+};
+
+sotto_generate_options sotto_generate_options_default(void) {
+    return (sotto_generate_options){.max_tokens = -1, .top_logprobs = -1, .keep = KEEP_MIN};
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
+
+static sotto_status check_stop(const char *stop, size_t i, sotto_error *err) {
+    size_t n = stop ? strlen(stop) : 0;
+    if (n == 0) return sotto_fail(err, SOTTO_INVALID, "stop string %zu is empty", i + 1);
+    if (n > STOP_BYTES_MAX)
+        return sotto_fail(err, SOTTO_LIMIT, "stop string %zu has %zu bytes; at most %d are allowed", i + 1, n,
+                          (int)STOP_BYTES_MAX);
+    if (!sotto_utf8_valid(stop, n))
+        return sotto_fail(err, SOTTO_INVALID, "stop string %zu is not valid UTF-8", i + 1);
+    return SOTTO_OK;
+}
+
+static sotto_status check_options(const sotto_generate_options *o, int32_t context, sotto_error *err) {
+    if (o->max_tokens < -1)
+        return sotto_fail(err, SOTTO_INVALID, "%d tokens at most; give 0 or more, or -1 for no limit", o->max_tokens);
+    if (o->top_logprobs < -1 || o->top_logprobs > TOP_LOGPROBS_MAX)
+        return sotto_fail(err, SOTTO_INVALID, "%d alternatives with each token; give 0 to %d, or -1 for none",
+                          o->top_logprobs, (int)TOP_LOGPROBS_MAX);
+    if (o->n_stops && !o->stops)
+        return sotto_fail(err, SOTTO_INVALID, "%zu stop strings are announced but none is given", o->n_stops);
+    if (o->n_stops > STOPS_MAX)
+        return sotto_fail(err, SOTTO_LIMIT, "%zu stop strings; give at most %d", o->n_stops, (int)STOPS_MAX);
+    for (size_t i = 0; i < o->n_stops; i++) SOTTO_TRY(check_stop(o->stops[i], i, err));
+    if (!o->slide) return SOTTO_OK;
+    if (o->keep > context - context / 4 || context < 2 * KEEP_MIN)
+        return sotto_fail(err, SOTTO_INVALID,
+                          "sliding in a context of %d tokens can keep at most %d, not %d; a quarter must be free",
+                          context, context - context / 4, o->keep);
+    for (size_t i = 0; i < o->n_turns; i++)
+        if (!o->turns || o->turns[i] < 0 || (i && o->turns[i] <= o->turns[i - 1]))
+            return sotto_fail(err, SOTTO_INVALID, "turn starts must be ascending token positions; number %zu is not",
+                              i + 1);
+    return SOTTO_OK;
+}
+
+static bool copy_stops(sotto_generator *g, const sotto_chat_format *format) {
+    const sotto_generate_options *o = &g->options;
+    size_t                        n = 0;
+    while (format && !o->ignore_end && sotto_chat_format_stop(format, n)) n++;
+    g->stops = sotto_arena_array(&g->arena, n + o->n_stops, sizeof *g->stops);
+    if (!g->stops) return false;
+    for (size_t i = 0; i < n; i++) g->stops[g->n_stops++] = sotto_str_from(sotto_chat_format_stop(format, i));
+    for (size_t i = 0; i < o->n_stops; i++) {
+        sotto_str stop = sotto_str_from(o->stops[i]);
+        if (!(stop.p = sotto_arena_text(&g->arena, stop.p, stop.n))) return false;
+        g->stops[g->n_stops++] = stop;
+    }
+    return true;
+}
+
+/* Whether the answer is the first text of the session: then a SentencePiece model's dummy prefix is not
+ * shown. */
+static bool begins_text(const sotto_tokenizer *t, const int32_t *ids, size_t n) {
+    while (n > 0 && sotto_tokenizer_type(t, ids[n - 1]) == SOTTO_TOKEN_CONTROL) n--;
+    return n == 0;
+}
+
+/* Room for a whole context and for the text of any usual token: only sliding on and on makes the buffers
+ * grow. */
+static bool allocate(sotto_generator *g, const sotto_model *model) {
+    sotto_generate_options *o = &g->options;
+    size_t                  context = (size_t)sotto_session_context(g->session), n;
+    const int32_t          *ids = sotto_session_tokens(g->session, &n);
+    g->cap_tokens = o->max_tokens < 0 ? context : SOTTO_MIN((size_t)o->max_tokens, context);
+    g->tokens = calloc(SOTTO_MAX(g->cap_tokens, (size_t)1), sizeof *g->tokens);
+    g->turns = sotto_arena_array(&g->arena, o->n_turns, sizeof *g->turns);
+    g->decoder = (sotto_decoder){.tokenizer = model->tokenizer, .special = o->special,
+                                 .started = !begins_text(model->tokenizer, ids, n)};
+    if (!g->tokens || !g->turns || !copy_stops(g, model->chat_format) ||
+        !sotto_buf_reserve(&g->held, TEXT_BYTES_MIN) || !sotto_buf_reserve(&g->shown, TEXT_BYTES_MIN))
+        return false;
+    if (o->n_turns) memcpy(g->turns, o->turns, o->n_turns * sizeof *g->turns);
+    return true;
+}
+
+static sotto_status open_sampler(sotto_generator *g, const sotto_model *model, const sotto_sampling *given,
+                                 sotto_error *err) {
+    sotto_sampling sampling = given ? *given : sotto_sampling_default(model);
+    bool          *breaks = NULL;
+    sotto_status   status = SOTTO_OK;
+    if (sampling.dry_multiplier > 0) {
+        if (!(breaks = calloc((size_t)g->n_vocab, sizeof *breaks))) return sotto_fail_memory(err, "the sampler");
+        status = sotto_sampling_breaks(model->tokenizer, breaks, g->n_vocab, err);
+    }
+    if (status == SOTTO_OK)
+        status = sotto_sampler_open(&g->sampler, &sampling, g->n_vocab, (size_t)sotto_session_context(g->session),
+                                    breaks, err);
+    free(breaks);
+    return status;
+}
+
+sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const sotto_generate_options *opt,
+                                  sotto_error *err) {
+    sotto_generate_options o = opt ? *opt : sotto_generate_options_default();
+    o.keep = SOTTO_MAX(o.keep, (int32_t)KEEP_MIN);
+    if (!o.slide) o.n_turns = 0;
+    SOTTO_TRY(check_options(&o, sotto_session_context(s), err));
+    if (!sotto_session_logits(s))
+        return sotto_fail(err, SOTTO_INVALID, "the session has no logits to begin with; sync it to a prompt first");
+    sotto_generator *g = calloc(1, sizeof *g);
+    if (!g) return sotto_fail_memory(err, "a generator");
+    g->session = s;
+    g->options = o;
+    g->n_vocab = s->model->transformer->config.n_vocab;
+    g->options.top_logprobs = SOTTO_MIN(o.top_logprobs, g->n_vocab);
+    sotto_status status = allocate(g, s->model) ? open_sampler(g, s->model, o.sampling, err)
+                                                : sotto_fail_memory(err, "a generator");
+    if (status != SOTTO_OK) {
+        sotto_generator_close(g);
+        return status;
+    }
+    *out = g;
+    return SOTTO_OK;
+}
+
+void sotto_generator_close(sotto_generator *g) {
+    if (!g) return;
+    sotto_sampler_close(g->sampler);
+    sotto_arena_free(&g->arena);
+    sotto_buf_free(&g->held);
+    sotto_buf_free(&g->shown);
+    free(g->tokens);
+    free(g);
+}
+
+/* ---- sliding ------------------------------------------------------------------------------------------- */
+
+/* What to drop of n tokens: whole turns, the oldest first, until a quarter of the context is free. Where
+ * turns cannot give that much, or none are known, the first half of what may be dropped. */
+static void choose_drop(const sotto_generator *g, int32_t n, int32_t context, int32_t *begin, int32_t *end) {
+    const sotto_generate_options *o = &g->options;
+    size_t                        first = 0;
+    while (first < o->n_turns && g->turns[first] < o->keep) first++;
+    for (size_t i = first; i < o->n_turns && g->turns[i] <= n; i++) {
+        *begin = g->turns[first], *end = g->turns[i];
+        if (context - n + (*end - *begin) >= context / 4) return;
+    }
+    *begin = o->keep;
+    *end = o->keep + SOTTO_MAX((n - o->keep) / 2, 1);
+}
+
+static sotto_status slide(sotto_generator *g, int32_t n, int32_t *n_dropped, sotto_error *err) {
+    sotto_generate_options *o = &g->options;
+    int32_t                 begin, end;
+    size_t                  kept = 0;
+    choose_drop(g, n, sotto_session_context(g->session), &begin, &end);
+    SOTTO_TRY(sotto_session_drop(g->session, (size_t)begin, (size_t)end, err));
+    *n_dropped = end - begin;
+    for (size_t i = 0; i < o->n_turns; i++) { /* starts inside the gap are gone, those after it move up */
+        if (g->turns[i] >= begin && g->turns[i] < end) continue;
+        g->turns[kept++] = g->turns[i] < begin ? g->turns[i] : g->turns[i] - (end - begin);
+    }
+    o->n_turns = kept;
+    return SOTTO_OK;
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------- */
+
+/* Move the first n bytes of the held text into the piece. */
+static bool show(sotto_generator *g, size_t n) {
+    if (!sotto_buf_append(&g->shown, g->held.data, n)) return false;
+    g->held.len -= n;
+    memmove(g->held.data, g->held.data + n, g->held.len + 1); /* with its NUL */
+    return true;
+}
+
+/* Whether the shorter of both is a prefix of the other. */
+static bool matches(sotto_str stop, const char *text, size_t n) {
+    return memcmp(stop.p, text, SOTTO_MIN(stop.n, n)) == 0;
+}
+
+/* Show the held text as far as no stop string can be in it. A whole stop string ends the answer before its
+ * first byte; the beginning of one at the end of the text stays held. */
+static bool release(sotto_generator *g) {
+    const char *text = g->held.data;
+    size_t      n = g->held.len, hold = n;
+    for (size_t at = 0; at < n; at++)
+        for (size_t i = 0; i < g->n_stops; i++) {
+            if (!matches(g->stops[i], text + at, n - at)) continue;
+            if (g->stops[i].n <= n - at) {
+                g->finish = SOTTO_FINISH_STOP;
+                return show(g, at);
+            }
+            hold = SOTTO_MIN(hold, at);
+        }
+    return show(g, hold);
+}
+
+/* The last piece: what is held can no longer become a stop string, nor an incomplete character a whole
+ * one. */
+static sotto_status finish(sotto_generator *g, sotto_finish why, sotto_piece *piece, sotto_error *err) {
+    bool ok = sotto_decoder_flush(&g->decoder, &g->held) && release(g);
+    if (g->finish == SOTTO_FINISH_NONE) {
+        g->finish = why;
+        ok = ok && show(g, g->held.len);
+    }
+    piece->done = true;
+    return ok ? SOTTO_OK : sotto_fail_memory(err, "the text of an answer");
+}
+
+/* ---- stepping ------------------------------------------------------------------------------------------ */
+
+/* Append the token picked last, sliding if there is no room for it. *full: no room, and sliding is off. */
+static sotto_status advance(sotto_generator *g, sotto_piece *piece, bool *full, sotto_error *err) {
+    size_t n, context = (size_t)sotto_session_context(g->session);
+    (void)sotto_session_tokens(g->session, &n);
+    *full = false;
+    if (g->n_appended == g->n_tokens) return SOTTO_OK;
+    if (n >= context) {
+        if ((*full = !g->options.slide)) return SOTTO_OK;
+        SOTTO_TRY(slide(g, (int32_t)n, &piece->n_dropped, err));
+    }
+    SOTTO_TRY(sotto_session_append(g->session, &g->tokens[g->n_appended], 1, err));
+    g->n_appended++;
+    return SOTTO_OK;
+}
+
+static bool keep_token(sotto_generator *g, int32_t token) {
+    if (g->n_tokens == g->cap_tokens) {
+        size_t   cap, bytes;
+        int32_t *tokens;
+        if (!sotto_size_mul(g->cap_tokens, 2, &cap) || !sotto_size_mul(cap, sizeof *tokens, &bytes) ||
+            !(tokens = realloc(g->tokens, bytes)))
+            return false;
+        g->tokens = tokens;
+        g->cap_tokens = cap;
+    }
+    g->tokens[g->n_tokens++] = token;
+    return true;
+}
+
+static sotto_status emit(sotto_generator *g, int32_t token, const float *logits, sotto_piece *piece,
+                         sotto_error *err) {
+    if (!keep_token(g, token) || !sotto_decoder_push(&g->decoder, token, &g->held) || !release(g))
+        return sotto_fail_memory(err, "the text of an answer");
+    piece->token = token;
+    if (g->options.top_logprobs >= 0) {
+        sotto_logprobs(logits, g->n_vocab, token, &piece->logprob, g->top, g->options.top_logprobs);
+        piece->top = g->top;
+        piece->n_top = g->options.top_logprobs;
+    }
+    piece->done = g->finish != SOTTO_FINISH_NONE;
+    if (!piece->done && g->options.max_tokens >= 0 && g->n_tokens >= (size_t)g->options.max_tokens)
+        return finish(g, SOTTO_FINISH_LENGTH, piece, err);
+    return SOTTO_OK;
+}
+
+static sotto_status step(sotto_generator *g, sotto_piece *piece, sotto_error *err) {
+    const sotto_generate_options *o = &g->options;
+    bool                          full;
+    int32_t                       token = -1;
+    if (o->cancel && *o->cancel) return finish(g, SOTTO_FINISH_CANCELLED, piece, err);
+    if (o->max_tokens == 0) return finish(g, SOTTO_FINISH_LENGTH, piece, err);
+    uint64_t begin = sotto_time_ns();
+    SOTTO_TRY(advance(g, piece, &full, err));
+    if (full) return finish(g, SOTTO_FINISH_CONTEXT, piece, err);
+    size_t         n;
+    const int32_t *history = sotto_session_tokens(g->session, &n);
+    const float   *logits = sotto_session_logits(g->session);
+    if (!logits) return sotto_fail(err, SOTTO_INVALID, "the session was changed while its generator was running");
+    SOTTO_TRY(sotto_sampler_pick(g->sampler, logits, history, n, &token, err));
+    if (g->n_tokens > 0) g->decode_ns += sotto_time_ns() - begin;
+    if (!o->ignore_end && sotto_tokenizer_is_eog(g->decoder.tokenizer, token))
+        return finish(g, SOTTO_FINISH_STOP, piece, err);
+    return emit(g, token, logits, piece, err);
+}
+
+sotto_status sotto_generator_next(sotto_generator *g, sotto_piece *piece, sotto_error *err) {
+    sotto_piece next = {.token = -1, .done = g->finish != SOTTO_FINISH_NONE};
+    sotto_buf_clear(&g->shown);
+    if (!next.done) SOTTO_TRY(step(g, &next, err));
+    next.text = sotto_buf_str(&g->shown).p;
+    next.n_text = g->shown.len;
+    *piece = next;
+    return SOTTO_OK;
+}
+
+void sotto_generator_result(const sotto_generator *g, sotto_generation *out) {
+    *out = (sotto_generation){
+        .finish = g->finish,
+        .tokens = g->tokens,
+        .n_tokens = g->n_tokens,
+        .seed = sotto_sampler_seed(g->sampler),
+        .decode_ms = (double)g->decode_ns / 1e6,
+    };
+}
