@@ -1,0 +1,83 @@
+/* Paths: what lies there, joining, making folders, and the user's own folders. */
+#include "os/system.h"
+
+#include <pwd.h>
+
+sotto_path_kind sotto_path_kind_of(const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0) return SOTTO_PATH_NONE;
+    if (S_ISREG(st.st_mode)) return SOTTO_PATH_FILE;
+    return S_ISDIR(st.st_mode) ? SOTTO_PATH_FOLDER : SOTTO_PATH_OTHER;
+}
+
+char *sotto_path_join(const char *folder, const char *name) {
+    size_t n_folder = strlen(folder), n_name = strlen(name);
+    bool   slash = n_folder > 0 && folder[n_folder - 1] != '/';
+    char  *path = malloc(n_folder + slash + n_name + 1);
+    if (!path) return NULL;
+    memcpy(path, folder, n_folder);
+    if (slash) path[n_folder] = '/';
+    memcpy(path + n_folder + slash, name, n_name + 1);
+    return path;
+}
+
+static sotto_status make_one(const char *path, sotto_error *err) {
+    if (mkdir(path, 0700) == 0 || sotto_path_kind_of(path) == SOTTO_PATH_FOLDER) return SOTTO_OK;
+    int code = errno;
+    return sotto_fail(err, sotto_status_from_errno(code), "%s: cannot make this folder: %s", path,
+                      strerror(code));
+}
+
+sotto_status sotto_path_make_folder(const char *path, sotto_error *err) {
+    char *prefix = strdup(path);
+    if (!prefix) return sotto_fail_memory(err, "a path");
+    sotto_status status = SOTTO_OK;
+    for (char *p = prefix; *p && status == SOTTO_OK; p++) {
+        if (*p != '/' || p == prefix) continue;
+        *p = '\0';
+        status = make_one(prefix, err);
+        *p = '/';
+    }
+    free(prefix);
+    return status == SOTTO_OK ? make_one(path, err) : status;
+}
+
+/* Each folder: the variable that names it and where it is, below the home folder, without one. The order is
+ * that of sotto_user_folder. Source: the XDG base directory specification; Apple's file system guide. */
+static const struct {
+    const char *variable, *below_home;
+} user_folders[] = {
+#if defined(__APPLE__)
+    {NULL, "Library/Application Support"},
+    {NULL, "Library/Application Support"},
+    {NULL, "Library/Application Support"},
+    {NULL, "Library/Caches"},
+#else
+    {"XDG_CONFIG_HOME", ".config"},
+    {"XDG_DATA_HOME", ".local/share"},
+    {"XDG_STATE_HOME", ".local/state"},
+    {"XDG_CACHE_HOME", ".cache"},
+#endif
+};
+
+/* The home folder in `out`; the password file is asked when the environment does not say. */
+static bool home_folder(char *out, size_t n) {
+    const char *home = getenv("HOME");
+    if (home && home[0] == '/') return (size_t)snprintf(out, n, "%s", home) < n;
+    struct passwd entry, *found = NULL;
+    char          text[4096];
+    if (getpwuid_r(getuid(), &entry, text, sizeof text, &found) != 0 || !found) return false;
+    return found->pw_dir && found->pw_dir[0] == '/' && (size_t)snprintf(out, n, "%s", found->pw_dir) < n;
+}
+
+char *sotto_path_user_folder(sotto_user_folder which) {
+    const char *variable = user_folders[which].variable;
+    const char *base = variable ? getenv(variable) : NULL;
+    char        home[PATH_MAX];
+    if (base && base[0] == '/') return sotto_path_join(base, "sotto"); /* the rules ignore relative paths */
+    if (!home_folder(home, sizeof home)) return NULL;
+    char *parent = sotto_path_join(home, user_folders[which].below_home);
+    char *folder = parent ? sotto_path_join(parent, "sotto") : NULL;
+    free(parent);
+    return folder;
+}

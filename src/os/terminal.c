@@ -1,0 +1,17 @@
+/* What there is to know about the terminal. */
+#include "os/system.h"
+
+#include <sys/ioctl.h>
+
+bool sotto_terminal_is(int fd) { return isatty(fd) == 1; }
+
+/* stderr first: progress goes there, and stdout is often a pipe. */
+int sotto_terminal_columns(void) {
+    static const int fds[] = {STDERR_FILENO, STDOUT_FILENO, STDIN_FILENO};
+    struct winsize   size;
+    for (size_t i = 0; i < SOTTO_COUNT(fds); i++)
+        if (ioctl(fds[i], TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    const char *columns = getenv("COLUMNS");
+    long        n = columns ? strtol(columns, NULL, 10) : 0;
+    return n > 0 && n < 10000 ? (int)n : 80;
+}
