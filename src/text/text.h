@@ -49,7 +49,7 @@ int32_t   sotto_tokenizer_find(const sotto_tokenizer *t, const char *piece);
  * that it follows a token (where some models add it too). */
 typedef struct sotto_encode_options {
     bool special;
-    bool bos;   /* add BOS, if the tokenizer has one */
+    bool bos;   /* add BOS, if this model's texts begin with one (sotto_tokenizer_adds_bos) */
     bool first; /* beginning of a text */
     bool after; /* the text follows a token that the caller has emitted itself */
 } sotto_encode_options;
