@@ -1,5 +1,6 @@
-/* What this machine can do at most, beside which a benchmark's figures mean something: memory read by every thread
- * at once, and multiply-accumulates in registers. Each is warmed up once and then measured for a quarter second. */
+/* What this machine can do at most, beside which a benchmark's figures mean something: memory read by every
+ * thread at once, and multiply-accumulates in registers. Each is warmed up once and then measured for a
+ * quarter second. */
 #include "runtime/session.h"
 
 enum { CHUNKS_PER_THREAD = 8 };
@@ -14,7 +15,7 @@ static size_t buffer_bytes(void) {
     return n;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 typedef struct read_job {
     uint64_t *words;
@@ -43,7 +44,8 @@ static sotto_status measure_read(sotto_pool *pool, double *gbps, sotto_error *er
     void        *memory;
     sotto_arena  arena = {0};
     read_job     job = {.sums = sotto_arena_array(&arena, (size_t)n_chunks, sizeof *job.sums)};
-    sotto_status status = job.sums ? sotto_vm_reserve(&memory, n, err) : sotto_fail_memory(err, "the read test");
+    sotto_status status =
+        job.sums ? sotto_vm_reserve(&memory, n, err) : sotto_fail_memory(err, "the read test");
     if (status == SOTTO_OK) {
         uint64_t n_read = 0, start, now;
         job.words = memory;
@@ -61,7 +63,7 @@ static sotto_status measure_read(sotto_pool *pool, double *gbps, sotto_error *er
     return status;
 }
 
-/* ---- multiplying ---------------------------------------------------------------------------------------------------- */
+/* ---- multiplying --------------------------------------------------------------------------------------- */
 
 typedef struct peak_job {
     uint64_t (*peak)(uint64_t rounds);
@@ -75,8 +77,8 @@ static void peak_chunk(void *arg, int chunk, int worker) {
     (void)job->peak(job->rounds);
 }
 
-/* A chunk is made a fraction of a millisecond long: then handing chunks out costs nothing, and a thread that loses
- * its core for a while does not keep the others waiting. */
+/* A chunk is made a fraction of a millisecond long: then handing chunks out costs nothing, and a thread that
+ * loses its core for a while does not keep the others waiting. */
 static double measure_peak(sotto_pool *pool, uint64_t (*peak)(uint64_t rounds)) {
     peak_job job = {peak, 1024};
     uint64_t start, now, n_chunks = (uint64_t)sotto_pool_threads(pool) * CHUNKS_PER_THREAD, n_runs = 0;

@@ -1,5 +1,5 @@
-/* Everything about a model's files as one JSON document; no weights are loaded. What a file lacks, or what sotto
- * does not know about it, is null, and "problems" says why; so unknown models can be looked at too.
+/* Everything about a model's files as one JSON document; no weights are loaded. What a file lacks, or what
+ * sotto does not know about it, is null, and "problems" says why; so unknown models can be looked at too.
  *
  *   {"format","path","files","file_bytes","family","name","config":{...},"tokenizer":{...},"chat_format",
  *    "sampling":{...},"types":{"q4_0":{"tensors","bytes","params"},...},"tensors":[{"name","dtype","shape","bytes"}],
@@ -19,7 +19,7 @@ static json_t *text(sotto_str s) {
     return json;
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 static uint64_t count_elements(const sotto_tensor *t) {
     uint64_t n = 1;
@@ -34,8 +34,9 @@ static json_t *tensors_json(const sotto_checkpoint *c) {
         const sotto_tensor *t = &c->tensors[i];
         json_t             *shape = json_array();
         for (int d = t->n_dims; d-- > 0;) (void)json_array_append_new(shape, json_integer(t->dim[d]));
-        json_t *one = json_pack("{s:o, s:s, s:o, s:I}", "name", text(t->name), "dtype", sotto_dtype_get(t->dtype)->name,
-                                "shape", shape, "bytes", (json_int_t)t->n_bytes);
+        json_t *one =
+            json_pack("{s:o, s:s, s:o, s:I}", "name", text(t->name), "dtype", sotto_dtype_get(t->dtype)->name,
+                      "shape", shape, "bytes", (json_int_t)t->n_bytes);
         if (json_array_append_new(list, one) != 0) return json_decref(list), NULL;
     }
     return list;
@@ -54,12 +55,13 @@ static json_t *types_json(const sotto_checkpoint *c) {
         if (!sums[d].tensors) continue;
         json_t *one = json_pack("{s:I, s:I, s:I}", "tensors", (json_int_t)sums[d].tensors, "bytes",
                                 (json_int_t)sums[d].bytes, "params", (json_int_t)sums[d].params);
-        if (json_object_set_new(types, sotto_dtype_get((sotto_dtype)d)->name, one) != 0) return json_decref(types), NULL;
+        if (json_object_set_new(types, sotto_dtype_get((sotto_dtype)d)->name, one) != 0)
+            return json_decref(types), NULL;
     }
     return types;
 }
 
-/* ---- metadata -------------------------------------------------------------------------------------------------- */
+/* ---- metadata ------------------------------------------------------------------------------------------ */
 
 static json_t *item_json(sotto_gguf_type type, const sotto_gguf_value *v, size_t i) {
     int64_t   whole = 0;
@@ -84,7 +86,8 @@ static json_t *value_json(const sotto_gguf_value *v) {
     if (n > SHOWN_ITEMS) return json_pack("{s:I}", "items", (json_int_t)n);
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
-        if (json_array_append_new(list, item_json(sotto_gguf_item_type_of(v), v, i)) != 0) return json_decref(list), NULL;
+        if (json_array_append_new(list, item_json(sotto_gguf_item_type_of(v), v, i)) != 0)
+            return json_decref(list), NULL;
     return list;
 }
 
@@ -95,15 +98,16 @@ static json_t *metadata_json(const sotto_checkpoint *c) {
     for (size_t i = 0; i < sotto_gguf_key_count(c->gguf); i++) {
         sotto_buf key = {0};
         sotto_str name = sotto_gguf_key(c->gguf, i);
-        bool      ok = sotto_buf_append_utf8(&key, name.p, name.n) &&
-                  json_object_set_new(all, key.data ? key.data : "", value_json(sotto_gguf_at(c->gguf, i))) == 0;
+        bool      ok =
+            sotto_buf_append_utf8(&key, name.p, name.n) &&
+            json_object_set_new(all, key.data ? key.data : "", value_json(sotto_gguf_at(c->gguf, i))) == 0;
         sotto_buf_free(&key);
         if (!ok) return json_decref(all), NULL;
     }
     return all;
 }
 
-/* ---- what it means ---------------------------------------------------------------------------------------------- */
+/* ---- what it means ------------------------------------------------------------------------------------- */
 
 static json_t *config_json(const sotto_config *c) {
     const sotto_layer_config *l = &c->layers[0];
@@ -113,13 +117,14 @@ static json_t *config_json(const sotto_config *c) {
         window = SOTTO_MAX(window, c->layers[i].window);
         n_shared += c->layers[i].kv_layer != i;
     }
-    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f}",
-                     "n_layers", c->n_layers, "n_embd", c->n_embd, "n_vocab", c->n_vocab, "context_length",
-                     c->context_length, "n_heads", l->n_heads, "n_kv_heads", l->n_kv_heads, "head_dim", l->head_dim,
-                     "n_ff", l->n_ff, "window", window, "n_window_layers", n_window, "n_shared_kv_layers", n_shared,
-                     "per_layer_embd", c->per_layer_embd, "tied", c->tied, "rope_base",
-                     (double)c->ropes[SOTTO_ROPE_GLOBAL].base, "eps", (double)c->eps, "attn_scale", (double)c->attn_scale,
-                     "attn_softcap", (double)c->attn_softcap, "final_softcap", (double)c->final_softcap);
+    return json_pack(
+        "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f}",
+        "n_layers", c->n_layers, "n_embd", c->n_embd, "n_vocab", c->n_vocab, "context_length",
+        c->context_length, "n_heads", l->n_heads, "n_kv_heads", l->n_kv_heads, "head_dim", l->head_dim,
+        "n_ff", l->n_ff, "window", window, "n_window_layers", n_window, "n_shared_kv_layers", n_shared,
+        "per_layer_embd", c->per_layer_embd, "tied", c->tied, "rope_base",
+        (double)c->ropes[SOTTO_ROPE_GLOBAL].base, "eps", (double)c->eps, "attn_scale", (double)c->attn_scale,
+        "attn_softcap", (double)c->attn_softcap, "final_softcap", (double)c->final_softcap);
 }
 
 static json_t *token_or_null(int32_t id) { return id < 0 ? json_null() : json_integer(id); }
@@ -127,22 +132,23 @@ static json_t *token_or_null(int32_t id) { return id < 0 ? json_null() : json_in
 static json_t *tokenizer_json(const sotto_tokenizer *t) {
     json_t *ends = json_array();
     for (int32_t id = 0; id < sotto_tokenizer_n_vocab(t); id++)
-        if (sotto_tokenizer_is_eog(t, id) && json_array_append_new(ends, json_integer(id)) != 0) return json_decref(ends), NULL;
+        if (sotto_tokenizer_is_eog(t, id) && json_array_append_new(ends, json_integer(id)) != 0)
+            return json_decref(ends), NULL;
     return json_pack("{s:i, s:o, s:o, s:o, s:b}", "n_vocab", sotto_tokenizer_n_vocab(t), "bos",
-                     token_or_null(sotto_tokenizer_bos(t)), "eos", token_or_null(sotto_tokenizer_eos(t)), "ends", ends,
-                     "adds_bos", sotto_tokenizer_adds_bos(t));
+                     token_or_null(sotto_tokenizer_bos(t)), "eos", token_or_null(sotto_tokenizer_eos(t)),
+                     "ends", ends, "adds_bos", sotto_tokenizer_adds_bos(t));
 }
 
 static json_t *sampling_json(const sotto_sampling *s) {
-    return json_pack("{s:f, s:i, s:f, s:f, s:f, s:f}", "temperature", (double)s->temperature, "top_k", s->top_k, "top_p",
-                     (double)s->top_p, "min_p", (double)s->min_p, "typical_p", (double)s->typical_p,
-                     "repetition_penalty", (double)s->repetition_penalty);
+    return json_pack("{s:f, s:i, s:f, s:f, s:f, s:f}", "temperature", (double)s->temperature, "top_k",
+                     s->top_k, "top_p", (double)s->top_p, "min_p", (double)s->min_p, "typical_p",
+                     (double)s->typical_p, "repetition_penalty", (double)s->repetition_penalty);
 }
 
 static json_t *memory_json(const sotto_memory *m) {
-    return json_pack("{s:i, s:I, s:I, s:I, s:I}", "context", m->context, "weights_bytes", (json_int_t)m->weights_bytes,
-                     "cache_bytes", (json_int_t)m->cache_bytes, "scratch_bytes", (json_int_t)m->scratch_bytes,
-                     "total_bytes", (json_int_t)m->total_bytes);
+    return json_pack("{s:i, s:I, s:I, s:I, s:I}", "context", m->context, "weights_bytes",
+                     (json_int_t)m->weights_bytes, "cache_bytes", (json_int_t)m->cache_bytes, "scratch_bytes",
+                     (json_int_t)m->scratch_bytes, "total_bytes", (json_int_t)m->total_bytes);
 }
 
 /* Put `value` under `key`, or null and the reason. False: out of memory. */
@@ -173,7 +179,8 @@ static bool put_text(json_t *doc, const sotto_checkpoint *c) {
     bool                     ok = put(doc, "tokenizer", status, status ? NULL : tokenizer_json(t), &why);
     sotto_tokenizer_close(t);
     status = sotto_chat_format_detect(&f, c, &why);
-    return ok && put(doc, "chat_format", status, status ? NULL : json_string(sotto_chat_format_name(f)), &why);
+    return ok &&
+           put(doc, "chat_format", status, status ? NULL : json_string(sotto_chat_format_name(f)), &why);
 }
 
 static bool put_memory(json_t *doc, const char *path) {
@@ -186,11 +193,11 @@ static bool put_memory(json_t *doc, const char *path) {
 static json_t *inspect(sotto_checkpoint *c, const char *path) {
     struct sotto_model model = {.checkpoint = c}; /* as much of one as the sampling defaults look at */
     sotto_sampling     sampling = sotto_sampling_default(&model);
-    json_t *doc = json_pack("{s:s, s:o, s:I, s:I, s:n, s:n, s:o, s:o, s:o, s:o, s:[]}", "format",
+    json_t            *doc = json_pack("{s:s, s:o, s:I, s:I, s:n, s:n, s:o, s:o, s:o, s:o, s:[]}", "format",
                             c->gguf ? "gguf" : "huggingface", "path", text(sotto_str_from(path)), "files",
-                            (json_int_t)c->n_files, "file_bytes", (json_int_t)c->n_bytes, "family", "name", "sampling",
-                            sampling_json(&sampling), "types", types_json(c), "tensors", tensors_json(c), "metadata",
-                            metadata_json(c), "problems");
+                                       (json_int_t)c->n_files, "file_bytes", (json_int_t)c->n_bytes, "family", "name",
+                                       "sampling", sampling_json(&sampling), "types", types_json(c), "tensors",
+                                       tensors_json(c), "metadata", metadata_json(c), "problems");
     if (doc && put_config(doc, c) && put_text(doc, c) && put_memory(doc, path)) return doc;
     json_decref(doc);
     return NULL;

@@ -1,0 +1,278 @@
+/* cli: the program. It sees the public header, base/ and os/ and nothing else of the library.
+ *
+ * A verb is a row of the table in main.c; an option is a row of the table in option_table.c and a field of
+ * sotto_cli_settings. Results go to stdout and everything else to stderr. Functions that return int return
+ * the exit code of the program, and have then reported what went wrong. */
+#ifndef SOTTO_CLI_H
+#define SOTTO_CLI_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include <sotto/sotto.h>
+
+#include "base/base.h"
+#include "os/os.h"
+
+enum { SOTTO_EXIT_OK = 0, SOTTO_EXIT_FAILURE = 1, SOTTO_EXIT_USAGE = 2, SOTTO_EXIT_INTERRUPTED = 130 };
+
+/* ---- settings: what the options say -------------------------------------------------------------------- */
+
+enum {
+    SOTTO_VERB_RUN = 1 << 0,
+    SOTTO_VERB_CHAT = 1 << 1,
+    SOTTO_VERB_CONVERT = 1 << 2,
+    SOTTO_VERB_INSPECT = 1 << 3,
+    SOTTO_VERB_TOKENS = 1 << 4,
+    SOTTO_VERB_LOGITS = 1 << 5,
+    SOTTO_VERB_MEMORY = 1 << 6,
+    SOTTO_VERB_BENCH = 1 << 7,
+    SOTTO_VERB_ALL = (1 << 8) - 1
+};
+
+enum { SOTTO_COLOR_AUTO, SOTTO_COLOR_ALWAYS, SOTTO_COLOR_NEVER };
+enum { SOTTO_CLI_OPTION_MAX = 96 };
+
+typedef struct sotto_cli_list {
+    const int32_t *item;
+    size_t         n;
+} sotto_cli_list;
+
+typedef struct sotto_cli_texts {
+    const char **item;
+    size_t       n;
+} sotto_cli_texts;
+
+typedef struct sotto_cli_settings {
+    const struct sotto_cli_verb *verb;
+    sotto_arena arena;                       /* of everything that is lent here */
+    bool        given[SOTTO_CLI_OPTION_MAX]; /* by option row: on the command line or in the environment */
+
+    const char *model, *cpu, *chat_format; /* model and how it is loaded */
+    int32_t     threads;
+    bool        no_mmap;
+
+    int32_t     context, batch, cache_type; /* session */
+    uint64_t    memory_limit;
+    const char *session;
+
+    const char     *prompt, *system; /* request */
+    bool            raw, thinking, ignore_end, slide;
+    int32_t         max_tokens, logprobs;
+    sotto_cli_texts stops, biases;
+    sotto_sampling  sampling; /* only the fields that were given */
+
+    const char    *type, *head, *synthetic; /* convert, inspect, bench */
+    bool           force, tensors, metadata, special, no_bos, last;
+    sotto_cli_list ids, prefill, decode, depth, threads_list;
+    int32_t        repeat;
+
+    bool    json, csv, quiet, stats, help; /* output */
+    int32_t color;
+
+    const char **args; /* what is no option */
+    int          n_args;
+} sotto_cli_settings;
+
+typedef struct sotto_cli_verb {
+    const char *name; /* "run", "inspect tokens" */
+    uint32_t    bit;
+    int         max_args;
+    int (*run)(const sotto_cli_settings *s);
+    const char *summary, *usage, *examples;
+} sotto_cli_verb;
+
+int sotto_cmd_run(const sotto_cli_settings *s);
+int sotto_cmd_chat(const sotto_cli_settings *s);
+int sotto_cmd_convert(const sotto_cli_settings *s);
+int sotto_cmd_inspect(const sotto_cli_settings *s);
+int sotto_cmd_inspect_tokens(const sotto_cli_settings *s);
+int sotto_cmd_inspect_logits(const sotto_cli_settings *s);
+int sotto_cmd_inspect_memory(const sotto_cli_settings *s);
+int sotto_cmd_bench(const sotto_cli_settings *s);
+
+/* ---- options (option_table.c, options.c) --------------------------------------------------------------- */
+
+typedef enum sotto_cli_kind {
+    SOTTO_OPTION_FLAG,   /* bool */
+    SOTTO_OPTION_INT,    /* int32_t */
+    SOTTO_OPTION_FLOAT,  /* float */
+    SOTTO_OPTION_SEED,   /* uint64_t; -1 is SOTTO_SEED_RANDOM */
+    SOTTO_OPTION_BYTES,  /* uint64_t with K, M, G or T (powers of 1024) */
+    SOTTO_OPTION_CHOICE, /* int32_t: index into `choices`, words separated by spaces */
+    SOTTO_OPTION_TEXT,   /* const char * */
+    SOTTO_OPTION_TEXTS,  /* sotto_cli_texts: may be repeated */
+    SOTTO_OPTION_LIST    /* sotto_cli_list: 1,2,3 */
+} sotto_cli_kind;
+
+/* A row without a name is a heading of the help. */
+typedef struct sotto_cli_option {
+    const char    *name;
+    char           letter; /* 0: none */
+    sotto_cli_kind kind;
+    size_t         offset; /* in sotto_cli_settings */
+    uint32_t       verbs;
+    const char    *value; /* what the help calls the value */
+    const char    *help;
+    double         min, max;
+    const char    *choices;
+} sotto_cli_option;
+
+extern const sotto_cli_option sotto_cli_options[];
+extern const size_t           sotto_cli_option_count;
+
+/* Fill *s from the environment and argv[0..argc), options and arguments in any order. */
+int sotto_cli_parse(sotto_cli_settings *s, const sotto_cli_verb *verb, int argc, char **argv);
+/* Store a value as an option's row says. `base` is the start of a sotto_cli_settings; false: `why` says why
+ * not. */
+bool sotto_cli_store(const sotto_cli_option *o, sotto_cli_settings *base, const char *text, char why[160]);
+/* The row of a sampling option by its name ("temp"), for /set; NULL when there is none. */
+const sotto_cli_option *sotto_cli_sampling_option(const char *name);
+bool                    sotto_cli_is_sampling(const sotto_cli_option *o);
+/* Overwrite the fields of *to that were given on the command line or in the environment. */
+void sotto_cli_apply_sampling(const sotto_cli_settings *s, sotto_sampling *to);
+void sotto_cli_print_options(FILE *out, uint32_t verb_bit);
+/* The name in a list nearest to a mistyped one, or NULL when none is near. */
+typedef const char *(*sotto_cli_name_at)(const void *list, size_t i); /* NULL past the end */
+const char *sotto_cli_nearest(const char *typed, sotto_cli_name_at at, const void *list);
+
+/* ---- output (output.c, progress.c) --------------------------------------------------------------------- */
+
+void sotto_cli_error(const char *fmt, ...) SOTTO_PRINTF(1, 2); /* "sotto: ...\n" on stderr */
+/* Report an error of the library: the exit code, 130 when the status is CANCELLED. */
+int  sotto_cli_fail(const sotto_error *err);
+int  sotto_cli_fail_memory(void);
+int  sotto_cli_usage(const sotto_cli_verb *verb, const char *fmt, ...) SOTTO_PRINTF(2, 3); /* 2 */
+/* A remark on stderr, unless --quiet. */
+void sotto_cli_note(const sotto_cli_settings *s, const char *fmt, ...) SOTTO_PRINTF(2, 3);
+bool sotto_cli_colored(const sotto_cli_settings *s, int fd);
+const char *sotto_cli_bytes(uint64_t n, char out[24]); /* "1.45 GiB" */
+/* Text of a model or a file: on a terminal control characters are shown as U+FFFD, so that it cannot steer
+ * it. */
+void sotto_cli_print(FILE *out, const char *text, size_t n, bool terminal);
+/* A JSON string of bytes that may not be UTF-8. */
+json_t *sotto_cli_json_text(const char *text, size_t n);
+json_t *sotto_cli_json_ids(const int32_t *ids, size_t n);
+/* Print one JSON document and a newline on stdout; takes the reference. */
+int     sotto_cli_print_json(json_t *doc);
+/* All of stdin, without the last newline, in text->data. */
+int     sotto_cli_read_stdin(sotto_buf *text);
+
+/* A line on a terminal that shows how far something is. The step function is a sotto_progress_fn whose `user`
+ * is the progress; it also asks to cancel after Ctrl-C. */
+typedef struct sotto_cli_progress {
+    const char *label, *unit; /* unit "B": bytes; else a word */
+    bool        shown;        /* a terminal and not --quiet */
+    bool        drawn;
+    uint64_t    start_ns, drawn_ns;
+} sotto_cli_progress;
+void sotto_cli_progress_begin(sotto_cli_progress *p, const sotto_cli_settings *s, const char *label,
+                              const char *unit);
+bool sotto_cli_progress_step(void *progress, uint64_t done, uint64_t total);
+void sotto_cli_progress_end(sotto_cli_progress *p);
+
+/* ---- model, session, answer (engine.c, answer.c) ------------------------------------------------------- */
+
+typedef struct sotto_cli_engine {
+    sotto_model       *model;
+    sotto_session     *session;
+    sotto_sampling     sampling;
+    sotto_logit_bias  *bias; /* that sampling.bias lends */
+    sotto_cli_progress progress;
+    double             load_ms;
+    bool               slid; /* the session has dropped tokens and went on */
+} sotto_cli_engine;
+
+/* Everything is checked that can be before the model is loaded. */
+int  sotto_cli_model_open(sotto_cli_engine *e, const sotto_cli_settings *s); /* model only */
+int  sotto_cli_engine_open(sotto_cli_engine *e, const sotto_cli_settings *s);
+void sotto_cli_engine_close(sotto_cli_engine *e);
+sotto_session_options sotto_cli_session_options(const sotto_cli_settings *s);
+/* Save to --session, where it is given. */
+int  sotto_cli_session_save(const sotto_cli_engine *e, const sotto_cli_settings *s);
+
+/* Where sliding may cut: see sotto_generate_options. */
+typedef struct sotto_cli_window {
+    int32_t        keep;
+    const int32_t *turns;
+    size_t         n_turns;
+    bool           system; /* there is a system prompt before `keep` */
+} sotto_cli_window;
+
+/* Where the text of the last turn begins in the tokens of a conversation: sliding keeps what is before the
+ * first such place and cuts at the others. */
+sotto_status sotto_cli_content_start(const sotto_model *model, sotto_chat_turn *turns, size_t n,
+                                     const sotto_chat_params *params, int32_t *start, sotto_error *err);
+
+void sotto_cli_note_dropped(const sotto_cli_settings *s, int32_t n_tokens, bool system);
+
+typedef struct sotto_cli_answer {
+    sotto_buf    text;
+    json_t      *tokens, *logprobs; /* logprobs: NULL unless asked for */
+    sotto_finish finish;
+    size_t       n_prompt, n_cached, n_tokens;
+    int32_t      n_dropped; /* by sliding */
+    double       prefill_ms, first_token_ms, decode_ms;
+} sotto_cli_answer;
+
+/* Compute the prompt and draw the answer, streaming it to stdout if asked to. After Ctrl-C the result is OK
+ * and out->finish says CANCELLED. */
+sotto_status sotto_cli_answer_make(sotto_cli_engine *e, const sotto_cli_settings *s,
+                                   const sotto_tokens *prompt, const sotto_cli_window *window, bool stream,
+                                   sotto_cli_answer *out, sotto_error *err);
+void         sotto_cli_answer_free(sotto_cli_answer *a);
+double       sotto_cli_answer_speed(const sotto_cli_answer *a); /* tokens/s; 0: too short to tell */
+json_t      *sotto_cli_answer_json(const sotto_cli_answer *a, const sotto_cli_engine *e);
+
+/* ---- chat (conversation.c, chat_commands.c, line_reader.c) --------------------------------------------- */
+
+typedef struct sotto_cli_turn {
+    bool    user; /* else the model's */
+    char   *content;
+    int32_t start; /* sotto_cli_content_start of a user turn; -1: not computed */
+} sotto_cli_turn;
+
+typedef struct sotto_cli_conversation {
+    char           *system; /* NULL: none */
+    sotto_cli_turn *turns;
+    size_t          n, cap;
+    size_t          first; /* the oldest turn that the model still sees */
+} sotto_cli_conversation;
+
+bool   sotto_cli_conversation_add(sotto_cli_conversation *c, bool user, const char *text, size_t n);
+bool   sotto_cli_conversation_set_system(sotto_cli_conversation *c, const char *text); /* "" or NULL: none */
+/* Remove turns from the end until `n` are left. */
+void   sotto_cli_conversation_cut(sotto_cli_conversation *c, size_t n);
+void   sotto_cli_conversation_free(sotto_cli_conversation *c);
+/* Index of the last user turn; n when there is none. */
+size_t sotto_cli_conversation_last_user(const sotto_cli_conversation *c);
+/* The turns that the model sees, as far as turn `end`; free() the result. NULL: out of memory. */
+sotto_chat_turn *sotto_cli_conversation_view(const sotto_cli_conversation *c, size_t end, size_t *n);
+sotto_status sotto_cli_conversation_save(const sotto_cli_conversation *c, const char *path, sotto_error *err);
+sotto_status sotto_cli_conversation_load(sotto_cli_conversation *c, const char *path, sotto_error *err);
+
+typedef struct sotto_cli_chat {
+    sotto_cli_settings    *settings;
+    sotto_cli_engine       engine;
+    sotto_cli_conversation talk;
+    sotto_cli_answer       last; /* figures of the last answer, for /stats */
+    bool                   answered;
+    bool                   failed; /* a turn or a command failed: the exit code of a script */
+} sotto_cli_chat;
+
+typedef enum sotto_cli_next { SOTTO_CHAT_GO_ON, SOTTO_CHAT_ANSWER, SOTTO_CHAT_QUIT } sotto_cli_next;
+/* A line that begins with "/". ANSWER: the conversation ends with a user turn that is to be answered. */
+sotto_cli_next sotto_cli_chat_command(sotto_cli_chat *chat, const char *line);
+void           sotto_cli_chat_failed(sotto_cli_chat *chat, const char *fmt, ...) SOTTO_PRINTF(2, 3);
+
+/* What a person types: with editing and history on a terminal, plain lines otherwise. */
+typedef struct sotto_cli_reader sotto_cli_reader;
+typedef enum sotto_cli_read { SOTTO_READ_TEXT, SOTTO_READ_END, SOTTO_READ_INTERRUPTED } sotto_cli_read;
+sotto_cli_reader *sotto_cli_reader_open(const sotto_cli_settings *s); /* NULL: out of memory */
+bool              sotto_cli_reader_interactive(const sotto_cli_reader *r);
+/* One message, perhaps of many lines, without its last newline; lent until the next call. */
+sotto_cli_read    sotto_cli_reader_next(sotto_cli_reader *r, const char **text);
+void              sotto_cli_reader_close(sotto_cli_reader *r);
+
+#endif

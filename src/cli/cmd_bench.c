@@ -1,0 +1,251 @@
+/* sotto bench: how fast a model is read (prefill) and written (decode), beside what this machine can do.
+ *
+ * A test: the session is brought to its depth (not timed), then `tokens` tokens are computed together
+ * (prefill) or one by one (decode). It is run once to warm up and then --repeat times. Just before, the
+ * machine's ceilings are measured three times and the median taken, because clock speeds and neighbours
+ * change. */
+#include "cli/bench.h"
+
+#include <stdlib.h>
+
+enum { CEILING_RUNS = 3, REPEATS_MAX = 1000 };
+
+typedef struct bench {
+    const sotto_cli_settings *s;
+    const char        *path;
+    sotto_cli_engine   e;
+    sotto_model_info   info;
+    bool               in_float; /* weights are multiplied as floats, not as int8 */
+    int32_t           *ids;      /* [depth + tokens of the longest test] */
+    sotto_bench_report report;
+    sotto_error        err;
+} bench;
+
+static const int32_t default_prefill[] = {512}, default_decode[] = {128}, default_depth[] = {0},
+                     default_threads[] = {0};
+
+static sotto_cli_list list_or(sotto_cli_list given, const int32_t *otherwise) {
+    return given.n ? given : (sotto_cli_list){otherwise, 1};
+}
+
+static int32_t largest(sotto_cli_list list) {
+    int32_t most = 0;
+    for (size_t i = 0; i < list.n; i++)
+        if (list.item[i] > most) most = list.item[i];
+    return most;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double sort_median(double *v, size_t n) {
+    qsort(v, n, sizeof *v, by_value);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+/* ---- a test -------------------------------------------------------------------------------------------- */
+
+static sotto_status measure_ceiling(bench *b, sotto_ceiling *out) {
+    double read[CEILING_RUNS], int8[CEILING_RUNS], real[CEILING_RUNS];
+    for (int i = 0; i < CEILING_RUNS; i++) {
+        sotto_ceiling c;
+        SOTTO_TRY(sotto_ceiling_measure(b->e.model, &c, &b->err));
+        read[i] = c.read_gbps, int8[i] = c.int8_gmacs, real[i] = c.float_gmacs;
+    }
+    *out = (sotto_ceiling){sort_median(read, CEILING_RUNS), sort_median(int8, CEILING_RUNS),
+                           sort_median(real, CEILING_RUNS)};
+    return SOTTO_OK;
+}
+
+static sotto_status go_to_depth(bench *b, int32_t depth) {
+    if (depth == 0) return sotto_session_rewind(b->e.session, 0, &b->err);
+    return sotto_session_sync(b->e.session, b->ids, (size_t)depth, &b->err);
+}
+
+static sotto_status run_once(bench *b, const sotto_bench_result *t, double *tokens_per_s) {
+    SOTTO_TRY(go_to_depth(b, t->depth));
+    const int32_t *ids = b->ids + t->depth;
+    uint64_t       start = sotto_time_ns();
+    if (!t->decode) SOTTO_TRY(sotto_session_append(b->e.session, ids, (size_t)t->tokens, &b->err));
+    for (int32_t i = 0; i < t->tokens && t->decode; i++)
+        SOTTO_TRY(sotto_session_append(b->e.session, ids + i, 1, &b->err));
+    *tokens_per_s = (double)t->tokens * 1e9 / (double)(sotto_time_ns() - start);
+    return SOTTO_OK;
+}
+
+static sotto_status run_test(bench *b, sotto_bench_result *t) {
+    double speed[REPEATS_MAX], ignored;
+    char   label[64];
+    sotto_cli_progress progress;
+    (void)snprintf(label, sizeof label, "%s %d @ %d", t->decode ? "decode" : "prefill", t->tokens, t->depth);
+    SOTTO_TRY(measure_ceiling(b, &t->machine));
+    sotto_cli_progress_begin(&progress, b->s, label, "runs");
+    sotto_status status = run_once(b, t, &ignored);
+    for (int32_t i = 0; i < t->repeats && !status; i++) {
+        status = run_once(b, t, &speed[i]);
+        if (!sotto_cli_progress_step(&progress, (uint64_t)i + 1, (uint64_t)t->repeats) && !status)
+            status = sotto_fail(&b->err, SOTTO_CANCELLED, "interrupted");
+    }
+    sotto_cli_progress_end(&progress);
+    SOTTO_TRY(status);
+    t->median = sort_median(speed, (size_t)t->repeats);
+    t->min = speed[0];
+    t->max = speed[t->repeats - 1];
+    if (t->decode) {
+        uint64_t cache = sotto_session_cache_read_bytes(b->e.session, t->depth + t->tokens / 2); /* halfway */
+        t->bytes_per_token = (double)(b->info.decode_bytes + cache);
+        t->rate = t->bytes_per_token * t->median / 1e9;
+        t->ceiling = t->machine.read_gbps;
+    } else {
+        t->rate = (double)b->info.prefill_macs * t->median / 1e9;
+        t->ceiling = b->in_float ? t->machine.float_gmacs : t->machine.int8_gmacs;
+    }
+    return SOTTO_OK;
+}
+
+static int run_tests(bench *b, bool decode, sotto_cli_list lengths, sotto_cli_list depths) {
+    for (size_t d = 0; d < depths.n; d++)
+        for (size_t i = 0; i < lengths.n; i++) {
+            sotto_bench_result t = {.decode = decode, .tokens = lengths.item[i], .depth = depths.item[d],
+                                    .threads = b->info.threads, .repeats = b->s->repeat};
+            if (t.tokens == 0) continue;
+            if (run_test(b, &t)) return sotto_cli_fail(&b->err);
+            int code = sotto_bench_report_add(&b->report, &t);
+            if (code) return code;
+        }
+    return SOTTO_EXIT_OK;
+}
+
+/* ---- the model ----------------------------------------------------------------------------------------- */
+
+/* Most of the weights' bytes decide which arithmetic the model is bound by. */
+static int find_arithmetic(bench *b) {
+    sotto_bytes text = {0};
+    if (sotto_inspect(b->path, &text, &b->err)) return sotto_cli_fail(&b->err);
+    json_t     *doc = json_loadb(text.data, text.n, 0, NULL), *type;
+    const char *name;
+    double      most = 0;
+    json_object_foreach(json_object_get(doc, "types"), name, type) {
+        double bytes = json_number_value(json_object_get(type, "bytes"));
+        if (bytes <= most) continue;
+        most = bytes;
+        b->in_float = strcmp(name, "f32") == 0 || strcmp(name, "f16") == 0 || strcmp(name, "bf16") == 0;
+    }
+    json_decref(doc);
+    sotto_bytes_free(&text);
+    return SOTTO_EXIT_OK;
+}
+
+/* Tokens from all over the vocabulary, the same ones every time. */
+static int make_ids(bench *b, int32_t n) {
+    uint32_t state = 1;
+    b->ids = calloc((size_t)n + 1, sizeof *b->ids);
+    if (!b->ids) return sotto_cli_fail_memory();
+    for (int32_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        b->ids[i] = (int32_t)(((uint64_t)state * (uint64_t)b->info.n_vocab) >> 32);
+    }
+    return SOTTO_EXIT_OK;
+}
+
+static int run_with_threads(bench *b, int32_t threads) {
+    const sotto_cli_settings *s = b->s;
+    sotto_cli_list            prefill = list_or(s->prefill, default_prefill);
+    sotto_cli_list            decode = list_or(s->decode, default_decode);
+    sotto_cli_list            depth = list_or(s->depth, default_depth);
+    int32_t                   longest = SOTTO_MAX(largest(prefill), largest(decode));
+    sotto_cli_settings        with = *s;
+    with.model = b->path;
+    with.threads = threads;
+    with.context = SOTTO_MAX(largest(depth) + longest, 1);
+    with.quiet = true; /* the budget of a benchmark's session says nothing about a conversation's */
+    int code = sotto_cli_engine_open(&b->e, &with);
+    if (code) return code;
+    sotto_model_get_info(b->e.model, &b->info);
+    code = make_ids(b, with.context);
+    if (!code) code = run_tests(b, false, prefill, depth);
+    if (!code) code = run_tests(b, true, decode, depth);
+    free(b->ids);
+    b->ids = NULL;
+    return code;
+}
+
+static int bench_model(const sotto_cli_settings *s, const char *path) {
+    bench          b = {.s = s, .path = path};
+    sotto_cli_list threads = list_or(s->threads_list, default_threads);
+    int            code = find_arithmetic(&b);
+    if (!code) code = sotto_bench_report_begin(&b.report, s);
+    for (size_t i = 0; i < threads.n && !code; i++) {
+        sotto_cli_engine_close(&b.e);
+        code = run_with_threads(&b, threads.item[i]);
+    }
+    if (!code) code = sotto_bench_report_end(&b.report, path, &b.info);
+    json_decref(b.report.tests);
+    sotto_cli_engine_close(&b.e);
+    return code;
+}
+
+/* ---- synthetic models ---------------------------------------------------------------------------------- */
+
+/* Where a synthetic model is kept, e.g. ~/.cache/sotto/synthetic/gemma-2b-q4_0-q6_k.gguf; free() it. */
+static char *synthetic_path(const sotto_cli_settings *s, const char *type) {
+    char *cache = sotto_path_user_folder(SOTTO_FOLDER_CACHE),
+         *folder = cache ? sotto_path_join(cache, "synthetic") : NULL;
+    char  name[128], *path = NULL;
+    (void)snprintf(name, sizeof name, "%s-%s%s%s.gguf", s->synthetic, type, s->head ? "-" : "",
+                   s->head ? s->head : "");
+    if (folder && sotto_path_make_folder(folder, NULL) == SOTTO_OK) path = sotto_path_join(folder, name);
+    free(cache);
+    free(folder);
+    return path;
+}
+
+static const char *shape_at(const void *list, size_t i) {
+    (void)list;
+    return sotto_synthetic_shape_at(i);
+}
+
+static int check_shape(const sotto_cli_settings *s) {
+    for (size_t i = 0; sotto_synthetic_shape_at(i); i++)
+        if (strcmp(sotto_synthetic_shape_at(i), s->synthetic) == 0) return SOTTO_EXIT_OK;
+    const char *near = sotto_cli_nearest(s->synthetic, shape_at, NULL);
+    return sotto_cli_usage(s->verb, "--synthetic: \"%.60s\" is no known shape%s%s%s", s->synthetic,
+                           near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static int write_synthetic(const sotto_cli_settings *s, const char *path, const char *type) {
+    sotto_error           err;
+    sotto_cli_progress    progress;
+    sotto_convert_options o = sotto_convert_options_default();
+    o.type = type;
+    o.head = s->head;
+    o.progress = sotto_cli_progress_step;
+    o.progress_user = &progress;
+    sotto_cli_note(s, "writing %s", path);
+    sotto_cli_progress_begin(&progress, s, s->synthetic, "B");
+    sotto_status status = sotto_synthetic_write(s->synthetic, path, &o, &err);
+    sotto_cli_progress_end(&progress);
+    return status ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
+}
+
+int sotto_cmd_bench(const sotto_cli_settings *s) {
+    if (s->json && s->csv) return sotto_cli_usage(s->verb, "--json and --csv: choose one");
+    if (!s->synthetic)
+        return s->model ? bench_model(s, s->model)
+                        : sotto_cli_usage(s->verb, "no model given: -m FILE or folder, or --synthetic SHAPE");
+    int code = check_shape(s);
+    if (code) return code;
+    const char *type = s->type ? s->type : "q4_0";
+    char       *path = synthetic_path(s, type);
+    if (!path) {
+        sotto_cli_error(
+            "--synthetic: no cache folder: set HOME or XDG_CACHE_HOME to a folder that can be written");
+        return SOTTO_EXIT_FAILURE;
+    }
+    if (sotto_path_kind_of(path) == SOTTO_PATH_NONE) code = write_synthetic(s, path, type);
+    if (!code) code = bench_model(s, path);
+    free(path);
+    return code;
+}

@@ -1,0 +1,156 @@
+/* A conversation as chat keeps it, and its file: {"messages":[{"role":...,"content":...},...]}, the form that
+ * most other programs read too. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+
+enum { MAX_FILE_BYTES = 64 << 20 };
+
+static char *copy(const char *text, size_t n) {
+    char *p = malloc(n + 1);
+    if (!p) return NULL;
+    if (n) memcpy(p, text, n);
+    p[n] = '\0';
+    return p;
+}
+
+bool sotto_cli_conversation_add(sotto_cli_conversation *c, bool user, const char *text, size_t n) {
+    if (c->n == c->cap) {
+        size_t          cap = c->cap ? c->cap * 2 : 16;
+        sotto_cli_turn *turns = realloc(c->turns, cap * sizeof *turns);
+        if (!turns) return false;
+        c->turns = turns;
+        c->cap = cap;
+    }
+    char *content = copy(text, n);
+    if (!content) return false;
+    c->turns[c->n++] = (sotto_cli_turn){user, content, -1};
+    return true;
+}
+
+bool sotto_cli_conversation_set_system(sotto_cli_conversation *c, const char *text) {
+    char *system = text && *text ? copy(text, strlen(text)) : NULL;
+    if (text && *text && !system) return false;
+    free(c->system);
+    c->system = system;
+    for (size_t i = 0; i < c->n; i++) c->turns[i].start = -1; /* everything moves */
+    return true;
+}
+
+void sotto_cli_conversation_cut(sotto_cli_conversation *c, size_t n) {
+    while (c->n > n) free(c->turns[--c->n].content);
+    c->first = SOTTO_MIN(c->first, c->n);
+}
+
+void sotto_cli_conversation_free(sotto_cli_conversation *c) {
+    sotto_cli_conversation_cut(c, 0);
+    free(c->turns);
+    free(c->system);
+    *c = (sotto_cli_conversation){0};
+}
+
+size_t sotto_cli_conversation_last_user(const sotto_cli_conversation *c) {
+    for (size_t i = c->n; i-- > 0;)
+        if (c->turns[i].user) return i;
+    return c->n;
+}
+
+sotto_chat_turn *sotto_cli_conversation_view(const sotto_cli_conversation *c, size_t end, size_t *n) {
+    sotto_chat_turn *view = calloc(c->n + 1, sizeof *view);
+    if (!view) return NULL;
+    *n = 0;
+    if (c->system) view[(*n)++] = (sotto_chat_turn){.role = "system", .content = c->system};
+    for (size_t i = c->first; i < end; i++)
+        view[(*n)++] = (sotto_chat_turn){.role = c->turns[i].user ? "user" : "assistant",
+                                         .content = c->turns[i].content};
+    return view;
+}
+
+/* ---- files --------------------------------------------------------------------------------------------- */
+
+static bool put_message(json_t *messages, const char *role, const char *text) {
+    json_t *m = json_pack("{s:s, s:o}", "role", role, "content", sotto_cli_json_text(text, strlen(text)));
+    return json_array_append_new(messages, m) == 0;
+}
+
+static json_t *to_json(const sotto_cli_conversation *c) {
+    json_t *messages = json_array();
+    bool    ok = messages && (!c->system || put_message(messages, "system", c->system));
+    for (size_t i = 0; i < c->n && ok; i++)
+        ok = put_message(messages, c->turns[i].user ? "user" : "assistant", c->turns[i].content);
+    if (ok) return json_pack("{s:o}", "messages", messages);
+    json_decref(messages);
+    return NULL;
+}
+
+sotto_status sotto_cli_conversation_save(const sotto_cli_conversation *c, const char *path,
+                                         sotto_error *err) {
+    json_t       *doc = to_json(c);
+    char         *text = doc ? json_dumps(doc, JSON_INDENT(1)) : NULL;
+    sotto_writer *w = NULL;
+    sotto_status  status =
+        text ? sotto_writer_open(&w, path, err) : sotto_fail_memory(err, "the conversation");
+    json_decref(doc);
+    if (!status) status = sotto_writer_write(w, text, strlen(text), err);
+    if (!status) status = sotto_writer_write(w, "\n", 1, err);
+    if (!status)
+        status = sotto_writer_commit(w, err);
+    else
+        sotto_writer_close(w);
+    free(text);
+    return status;
+}
+
+static sotto_status add_message(sotto_cli_conversation *c, json_t *message, const char *path, size_t i,
+                                sotto_error *err) {
+    const char *role = json_string_value(json_object_get(message, "role"));
+    const char *text = json_string_value(json_object_get(message, "content"));
+    if (!role || !text)
+        return sotto_fail(err, SOTTO_FORMAT, "%s: message %zu lacks a role or a content that is text", path,
+                          i + 1);
+    bool system = strcmp(role, "system") == 0 || strcmp(role, "developer") == 0,
+         user = strcmp(role, "user") == 0;
+    if (system && i != 0)
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "%s: message %zu is a system prompt; only the first can be",
+                          path, i + 1);
+    if (!system && !user && strcmp(role, "assistant") != 0 && strcmp(role, "model") != 0)
+        return sotto_fail(err, SOTTO_UNSUPPORTED,
+                          "%s: message %zu has the role \"%.40s\": chat knows system, user and "
+                          "assistant",
+                          path, i + 1, role);
+    bool ok = system ? sotto_cli_conversation_set_system(c, text)
+                     : sotto_cli_conversation_add(c, user, text, strlen(text));
+    return ok ? SOTTO_OK : sotto_fail_memory(err, "the conversation");
+}
+
+static sotto_status from_json(sotto_cli_conversation *c, json_t *doc, const char *path, sotto_error *err) {
+    json_t *messages = json_object_get(doc, "messages");
+    if (!json_is_array(messages))
+        return sotto_fail(err, SOTTO_FORMAT, "%s: is no conversation: there is no array \"messages\" in it",
+                          path);
+    for (size_t i = 0; i < json_array_size(messages); i++)
+        SOTTO_TRY(add_message(c, json_array_get(messages, i), path, i, err));
+    return SOTTO_OK;
+}
+
+sotto_status sotto_cli_conversation_load(sotto_cli_conversation *c, const char *path, sotto_error *err) {
+    sotto_file file;
+    SOTTO_TRY(sotto_file_open(&file, path, false, err));
+    json_error_t           why = {.text = "it is too large"};
+    json_t                *doc = NULL;
+    sotto_cli_conversation loaded = {0};
+    if (file.size <= MAX_FILE_BYTES)
+        doc = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &why);
+    sotto_status status =
+        doc ? from_json(&loaded, doc, path, err)
+            : sotto_fail(err, SOTTO_FORMAT, "%s: is no conversation: line %d: %s", path, why.line, why.text);
+    json_decref(doc);
+    sotto_file_close(&file);
+    if (status) {
+        sotto_cli_conversation_free(&loaded);
+        return status;
+    }
+    sotto_cli_conversation_free(c);
+    *c = loaded;
+    return SOTTO_OK;
+}

@@ -1,0 +1,149 @@
+/* Every option of every verb: one row each, in the order of the help. The environment variable of an option
+ * is SOTTO_ and its name in capitals, "-" written "_"; what the command line says goes before it. */
+#include "cli/cli.h"
+
+#define AT(field) offsetof(sotto_cli_settings, field)
+
+#define ASK (SOTTO_VERB_RUN | SOTTO_VERB_CHAT)
+#define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS)
+#define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
+#define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
+#define ANY_MODEL (SOTTO_VERB_ALL & ~SOTTO_VERB_CONVERT)
+
+#define HEADING(text, verb_set) {.help = text, .verbs = (verb_set)}
+#define ROW(text, ch, type, field, verb_set, label, about, low, high, words)                                 \
+    {text, ch, SOTTO_OPTION_##type, AT(field), verb_set, label, about, low, high, words}
+#define FLAG(text, ch, field, verb_set, about) ROW(text, ch, FLAG, field, verb_set, NULL, about, 0, 0, NULL)
+#define TEXT(text, ch, field, verb_set, label, about)                                                        \
+    ROW(text, ch, TEXT, field, verb_set, label, about, 0, 0, NULL)
+#define TEXTS(text, field, verb_set, label, about)                                                           \
+    ROW(text, 0, TEXTS, field, verb_set, label, about, 0, 0, NULL)
+#define CHOICE(text, field, verb_set, words, about)                                                          \
+    ROW(text, 0, CHOICE, field, verb_set, "WORD", about, 0, 0, words)
+#define INT(text, ch, field, verb_set, low, high, about)                                                     \
+    ROW(text, ch, INT, field, verb_set, "N", about, low, high, NULL)
+#define LIST(text, ch, field, verb_set, low, high, about)                                                    \
+    ROW(text, ch, LIST, field, verb_set, "N,..", about, low, high, NULL)
+#define FLOAT(text, field, low, high, about) ROW(text, 0, FLOAT, field, ASK, "X", about, low, high, NULL)
+
+/* INT32_MAX, of rows that need no limit of their own. */
+#define INT_MAX_D 2147483647.0
+
+const sotto_cli_option sotto_cli_options[] = {
+    HEADING("Model", ANY_MODEL),
+    TEXT("model", 'm', model, ANY_MODEL, "PATH", "GGUF file or Hugging Face folder"),
+    INT("threads", 't', threads, LOAD, 1, 1024, "threads (the physical cores)"),
+    TEXT("cpu", 0, cpu, LOAD | SOTTO_VERB_BENCH, "LEVEL",
+         "highest kernel level: ref, avx2, avx512vnni, neon, ..."),
+    FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH, "read the file instead of mapping it"),
+    TEXT("chat-format", 0, chat_format, ASK, "NAME", "chat format, where the model's is not known"),
+
+    HEADING("Session", SESSION),
+    INT("context", 'c', context, SESSION & ~SOTTO_VERB_BENCH, 1, INT_MAX_D,
+        "context in tokens (the model's, at most 8192)"),
+    INT("batch", 'b', batch, SESSION, 1, 65536, "prompt tokens computed together (512)"),
+    CHOICE("cache-type", cache_type, SESSION, "f16 q8_0 f32", "type of the KV cache: f16, q8_0 or f32"),
+    ROW("memory-limit", 0, BYTES, memory_limit, ASK | SOTTO_VERB_LOGITS, "SIZE",
+        "refuse to use more memory, e.g. 2G", 0, 0, NULL),
+    TEXT("session", 0, session, ASK, "FILE", "start from this saved session; save it at the end"),
+
+    HEADING("Request", ASK),
+    TEXT("prompt", 'p', prompt, SOTTO_VERB_RUN, "TEXT", "the prompt; - or nothing reads standard input"),
+    TEXT("system", 0, system, ASK, "TEXT", "system prompt"),
+    FLAG("raw", 0, raw, SOTTO_VERB_RUN, "feed the prompt as it is, without a chat format"),
+    FLAG("thinking", 0, thinking, ASK, "let a model think first, if it can"),
+    INT("max-tokens", 'n', max_tokens, ASK, -1, INT_MAX_D, "most tokens of an answer (-1: no limit)"),
+    TEXTS("stop", stops, ASK, "TEXT", "end the answer before this text; may be repeated"),
+    INT("logprobs", 0, logprobs, SOTTO_VERB_RUN, 0, 20, "with --json: log probabilities and N alternatives"),
+    FLAG("ignore-end", 0, ignore_end, ASK, "go on after the model's end token"),
+    FLAG("slide", 0, slide, ASK, "when the context is full, drop the oldest turns"),
+
+    HEADING("Sampling (defaults: the model's)", ASK),
+    FLOAT("temp", sampling.temperature, 0, 100, "temperature; 0 takes the likeliest token"),
+    INT("top-k", 0, sampling.top_k, ASK, 0, INT_MAX_D, "among the N likeliest tokens; 0: all"),
+    FLOAT("top-p", sampling.top_p, 0, 1, "among the likeliest that make up this share"),
+    FLOAT("min-p", sampling.min_p, 0, 1, "at least this share of the likeliest"),
+    FLOAT("typical", sampling.typical_p, 0, 1, "locally typical share; 1: off"),
+    FLOAT("repeat-penalty", sampling.repetition_penalty, 0.01, 100, "divide what was said before; 1: off"),
+    FLOAT("presence-penalty", sampling.presence_penalty, -100, 100, "subtract if said before; 0: off"),
+    FLOAT("frequency-penalty", sampling.frequency_penalty, -100, 100, "subtract per time said; 0: off"),
+    INT("penalty-last", 0, sampling.penalty_last, ASK, -1, INT_MAX_D,
+        "tokens that penalties look at; -1: all"),
+    FLOAT("dry-multiplier", sampling.dry_multiplier, 0, 100, "penalty for repeated sequences; 0: off"),
+    FLOAT("dry-base", sampling.dry_base, 1, 100, "its growth per token"),
+    INT("dry-allowed-length", 0, sampling.dry_allowed_length, ASK, 1, INT_MAX_D,
+        "longest repetition without it"),
+    INT("dry-last", 0, sampling.dry_last, ASK, -1, INT_MAX_D, "tokens that it looks at; -1: all"),
+    ROW("seed", 0, SEED, sampling.seed, ASK, "N", "of the draw; -1: a new one each time", 0, 0, NULL),
+    TEXTS("logit-bias", biases, ASK, "ID=X", "add X to a token's logit (-inf forbids); repeatable"),
+
+    HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | SOTTO_VERB_INSPECT),
+    TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH, "SHAPE",
+         "a random-weight model of a known shape instead of -m"),
+    TEXT("type", 0, type, WRITE, "TYPE", "of matrices: q4_0 (default) q8_0 f16 bf16 f32"),
+    TEXT("head", 0, head, WRITE, "TYPE", "of embedding and head: also q6_k (default for q4_0)"),
+    FLAG("force", 'f', force, SOTTO_VERB_CONVERT, "replace OUT if it exists"),
+    FLAG("tensors", 0, tensors, SOTTO_VERB_INSPECT, "list every tensor"),
+    FLAG("metadata", 0, metadata, SOTTO_VERB_INSPECT, "list all metadata"),
+
+    HEADING("What to show", SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS),
+    FLAG("special", 0, special, SOTTO_VERB_TOKENS, "recognise control tokens in the text"),
+    FLAG("no-bos", 0, no_bos, SOTTO_VERB_TOKENS, "do not begin with the model's BOS token"),
+    LIST("tokens", 0, ids, SOTTO_VERB_LOGITS, 0, INT_MAX_D, "token ids, separated by commas"),
+    FLAG("last", 0, last, SOTTO_VERB_LOGITS, "only the logits after the last token"),
+
+    HEADING("Tests", SOTTO_VERB_BENCH),
+    LIST("prefill", 'p', prefill, SOTTO_VERB_BENCH, 0, 1e6, "prompt lengths (512); 0: no such test"),
+    LIST("decode", 'n', decode, SOTTO_VERB_BENCH, 0, 1e6, "answer lengths (128); 0: no such test"),
+    LIST("depth", 'd', depth, SOTTO_VERB_BENCH, 0, 1e7, "tokens in the context before a test (0)"),
+    LIST("threads", 't', threads_list, SOTTO_VERB_BENCH, 1, 1024, "threads (the physical cores)"),
+    INT("repeat", 'r', repeat, SOTTO_VERB_BENCH, 1, 1000, "times each test is measured (5)"),
+
+    HEADING("Output", SOTTO_VERB_ALL),
+    FLAG("json", 0, json, SOTTO_VERB_ALL, "JSON on standard output"),
+    FLAG("csv", 0, csv, SOTTO_VERB_BENCH, "comma-separated values on standard output"),
+    FLAG("stats", 0, stats, ASK, "figures of each answer on standard error"),
+    FLAG("quiet", 'q', quiet, SOTTO_VERB_ALL, "nothing but results and errors"),
+    CHOICE("color", color, SOTTO_VERB_ALL, "auto always never", "auto, always or never (NO_COLOR is heeded)"),
+    FLAG("help", 'h', help, SOTTO_VERB_ALL, "this help"),
+};
+const size_t sotto_cli_option_count = SOTTO_COUNT(sotto_cli_options);
+
+_Static_assert(SOTTO_COUNT(sotto_cli_options) <= SOTTO_CLI_OPTION_MAX,
+               "sotto_cli_settings.given is too short");
+
+bool sotto_cli_is_sampling(const sotto_cli_option *o) {
+    return o->name && o->offset >= AT(sampling) && o->offset < AT(sampling) + sizeof(sotto_sampling);
+}
+
+const sotto_cli_option *sotto_cli_sampling_option(const char *name) {
+    for (size_t i = 0; i < sotto_cli_option_count; i++)
+        if (sotto_cli_is_sampling(&sotto_cli_options[i]) && strcmp(sotto_cli_options[i].name, name) == 0)
+            return &sotto_cli_options[i];
+    return NULL;
+}
+
+void sotto_cli_apply_sampling(const sotto_cli_settings *s, sotto_sampling *to) {
+    for (size_t i = 0; i < sotto_cli_option_count; i++) {
+        const sotto_cli_option *o = &sotto_cli_options[i];
+        if (!s->given[i] || !sotto_cli_is_sampling(o)) continue;
+        size_t n = o->kind == SOTTO_OPTION_SEED ? sizeof(uint64_t) : sizeof(float); /* or int32_t: as wide */
+        memcpy((char *)to + (o->offset - AT(sampling)), (const char *)s + o->offset, n);
+    }
+}
+
+void sotto_cli_print_options(FILE *out, uint32_t verb_bit) {
+    for (size_t i = 0; i < sotto_cli_option_count; i++) {
+        const sotto_cli_option *o = &sotto_cli_options[i];
+        if (!(o->verbs & verb_bit)) continue;
+        if (!o->name) {
+            (void)fprintf(out, "\n%s\n", o->help);
+            continue;
+        }
+        char left[48], letter[5] = "    ";
+        if (o->letter) (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
+                       o->value ? o->value : "");
+        (void)fprintf(out, "  %-28s %s\n", left, o->help);
+    }
+}

@@ -1,0 +1,265 @@
+/* sotto convert, inspect and bench: files out, pages and documents, interruptions that leave nothing. */
+#include "cli/program.h"
+
+#include <dirent.h>
+
+/* Files in the temporary folder whose name contains `part`. */
+static int count_files(const char *part) {
+    int  n = 0;
+    DIR *folder = opendir(program_file(""));
+    for (struct dirent *e; folder && (e = readdir(folder));) n += strstr(e->d_name, part) != NULL;
+    if (folder) (void)closedir(folder);
+    return n;
+}
+
+TEST(convert_writes_a_smaller_model_that_runs) {
+    const char *out = program_file("q8.gguf");
+    program_run r = RUN(NULL, "convert", MODEL, out, "--type", "q8_0", "--json");
+    CHECK_CODE(r, 0);
+    json_t     *doc = json_line(r.out, 0);
+    struct stat st;
+    CHECK_INT(stat(out, &st), 0);
+    CHECK_STR(json_text_at(doc, "path"), out);
+    CHECK_INT(json_int_at(doc, "bytes"), st.st_size);
+    CHECK(json_real_value(json_at(doc, "bits_per_weight")) <
+          json_real_value(json_at(doc, "input_bits_per_weight")));
+    json_decref(doc);
+    program_free(&r);
+    r = RUN(NULL, "run", "-m", out, "--raw", "-p", "Hello", "-n", "4", "--json", "--ignore-end");
+    CHECK_CODE(r, 0);
+    program_free(&r);
+    r = RUN(NULL, "convert", MODEL, out); /* it exists */
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "--force");
+    program_free(&r);
+    r = RUN(NULL, "convert", MODEL, out, "--force", "--type", "f16");
+    CHECK_CODE(r, 0);
+    CHECK_HAS(r.out, "bits per weight");
+    program_free(&r);
+    CHECK_INT(count_files(".part"), 0);
+}
+
+TEST(convert_refuses_what_it_cannot_do) {
+    program_run r = RUN(NULL, "convert", MODEL, program_file("x.gguf"), "--type", "q3_k");
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "q3_k");
+    program_free(&r);
+    r = RUN(NULL, "convert", "no/such/model", program_file("x.gguf"));
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "no/such/model");
+    program_free(&r);
+    r = RUN(NULL, "convert", MODEL, program_file("no/such/folder.gguf"));
+    CHECK_CODE(r, 1);
+    program_free(&r);
+    CHECK_INT(count_files("x.gguf"), 0);
+}
+
+/* The name of the output where none is given: in the current folder, after the input. */
+TEST(convert_finds_a_name) {
+    char tests[512], command[1200];
+    CHECK(getcwd(tests, sizeof tests) != NULL);
+    (void)snprintf(command, sizeof command, "cd %.100s && \"$SOTTO_PROGRAM\" convert %s/%s/ -q --type q8_0",
+                   program_file(""), tests, MODEL);
+    CHECK_INT(system(command), 0);
+    CHECK_INT(access(program_file("gemma3-q8_0.gguf"), R_OK), 0);
+}
+
+TEST(inspect_tells_the_same_of_folder_and_file) {
+    const char *out = program_file("same.gguf");
+    program_run r = RUN(NULL, "convert", MODEL, out, "--type", "bf16", "-q");
+    CHECK_CODE(r, 0);
+    CHECK_STR(r.out, "");
+    program_free(&r);
+    program_run a = RUN(NULL, "inspect", MODEL, "--json"), b = RUN(NULL, "inspect", out, "--json");
+    CHECK_CODE(a, 0);
+    CHECK_CODE(b, 0);
+    json_t *folder = json_line(a.out, 0), *file = json_line(b.out, 0);
+    CHECK_STR(json_text_at(folder, "format"), "huggingface");
+    CHECK_STR(json_text_at(file, "format"), "gguf");
+    CHECK_STR(json_text_at(file, "family"), "gemma3");
+    CHECK(json_equal(json_at(folder, "tokenizer"), json_at(file, "tokenizer")));
+    CHECK(json_equal(json_at(folder, "sampling"), json_at(file, "sampling")));
+    static const char *const numbers[] = {"n_layers",   "n_embd",         "n_vocab", "n_heads",
+                                          "n_kv_heads", "head_dim",       "n_ff",    "context_length",
+                                          "window",     "n_window_layers"};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        CHECK(json_equal(json_object_get(json_at(folder, "config"), numbers[i]),
+                         json_object_get(json_at(file, "config"), numbers[i])));
+    long long n_types = 0;
+    const char *name;
+    json_t     *type;
+    json_object_foreach(json_at(file, "types"), name, type) n_types += json_int_at(type, "tensors");
+    CHECK_INT(n_types, json_array_size(json_at(file, "tensors")));
+    CHECK(json_is_object(json_at(file, "metadata")));
+    CHECK(json_int_at(file, "memory.total_bytes") > json_int_at(file, "file_bytes"));
+    json_decref(folder), json_decref(file);
+    program_free(&a), program_free(&b);
+}
+
+TEST(inspect_page_has_the_tables_asked_for) {
+    program_run r = RUN(NULL, "inspect", MODEL), tensors = RUN(NULL, "inspect", "-m", MODEL, "--tensors");
+    CHECK_CODE(r, 0);
+    CHECK_HAS(r.out, "family           gemma3");
+    CHECK_HAS(r.out, "bf16");
+    CHECK_HAS(r.out, "memory           weights");
+    CHECK(!strstr(r.out, "model.embed_tokens.weight"));
+    CHECK_HAS(tensors.out, "model.embed_tokens.weight");
+    program_free(&r), program_free(&tensors);
+    r = RUN(NULL, "inspect", MODEL, "--metadata");
+    CHECK_HAS(r.out, "generation_config");
+    program_free(&r);
+    program_write_file(program_file("junk.gguf"), "GGUF and then nothing of the kind");
+    r = RUN(NULL, "inspect", program_file("junk.gguf"));
+    CHECK_CODE(r, 1);
+    CHECK_STR(r.out, "");
+    CHECK(strncmp(r.err, "sotto: ", 7) == 0);
+    program_free(&r);
+}
+
+/* Every family: nothing is unknown but the chat format, which these models do not have. */
+TEST(inspect_knows_every_golden_model) {
+    int  n = 0;
+    DIR *golden = opendir("golden");
+    CHECK(golden != NULL);
+    for (struct dirent *e; golden && (e = readdir(golden));) {
+        char path[300], config[320];
+        (void)snprintf(path, sizeof path, "golden/%.200s", e->d_name);
+        (void)snprintf(config, sizeof config, "%s/config.json", path);
+        if (access(config, R_OK) != 0) continue;
+        program_run r = RUN(NULL, "inspect", path, "--json");
+        json_t     *doc = json_line(r.out, 0);
+        CHECK_CODE(r, 0);
+        CHECK(json_is_object(json_at(doc, "config")) && json_is_object(json_at(doc, "tokenizer")));
+        CHECK(json_is_object(json_at(doc, "memory")) && json_is_string(json_at(doc, "family")));
+        CHECK_INT(json_array_size(json_at(doc, "problems")), json_is_null(json_at(doc, "chat_format")));
+        json_decref(doc);
+        program_free(&r);
+        n++;
+    }
+    if (golden) (void)closedir(golden);
+    CHECK(n > 5);
+}
+
+/* ---- a conversion that takes a while ------------------------------------------------------------------- */
+
+typedef struct weights {
+    json_t   *header;
+    long long n_bytes;
+} weights;
+
+static void add_tensor(weights *w, const char *name, int rows, int cols) {
+    long long n = (long long)rows * (cols ? cols : 1) * 2;
+    json_t   *shape = cols ? json_pack("[i, i]", rows, cols) : json_pack("[i]", rows);
+    (void)json_object_set_new(w->header, name,
+                              json_pack("{s:s, s:o, s:[I, I]}", "dtype", "BF16", "shape", shape,
+                                        "data_offsets", (json_int_t)w->n_bytes,
+                                        (json_int_t)(w->n_bytes + n)));
+    w->n_bytes += n;
+}
+
+static void copy_file(const char *from, const char *to) {
+    char *text = program_read_file(from);
+    program_write_file(to, text ? text : "");
+    free(text);
+}
+
+/* A Llama of one wide layer, 1.6 GB of zeros that take no room on the disk. */
+static const char *make_large_model(void) {
+    enum { EMBD = 2048, FF = 131072, VOCAB = 320 };
+    const char *folder = program_file("large");
+    weights     w = {json_object(), 0};
+    (void)mkdir(folder, 0700);
+    add_tensor(&w, "model.embed_tokens.weight", VOCAB, EMBD);
+    add_tensor(&w, "model.layers.0.input_layernorm.weight", EMBD, 0);
+    add_tensor(&w, "model.layers.0.mlp.down_proj.weight", EMBD, FF);
+    add_tensor(&w, "model.layers.0.mlp.gate_proj.weight", FF, EMBD);
+    add_tensor(&w, "model.layers.0.mlp.up_proj.weight", FF, EMBD);
+    add_tensor(&w, "model.layers.0.post_attention_layernorm.weight", EMBD, 0);
+    add_tensor(&w, "model.layers.0.self_attn.k_proj.weight", EMBD, EMBD);
+    add_tensor(&w, "model.layers.0.self_attn.o_proj.weight", EMBD, EMBD);
+    add_tensor(&w, "model.layers.0.self_attn.q_proj.weight", EMBD, EMBD);
+    add_tensor(&w, "model.layers.0.self_attn.v_proj.weight", EMBD, EMBD);
+    add_tensor(&w, "model.norm.weight", EMBD, 0);
+    static char header[4096]; /* filled up with spaces, so that the tensors are aligned */
+    uint64_t    n = sizeof header;
+    memset(header, ' ', n);
+    (void)json_dumpb(w.header, header, n, JSON_COMPACT);
+    int fd = open(program_file("large/model.safetensors"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (write(fd, &n, 8) != 8 || write(fd, header, n) != (ssize_t)n ||
+        ftruncate(fd, (off_t)(8 + n) + w.n_bytes) != 0)
+        printf("cannot write the large model\n"), exit(1);
+    (void)close(fd);
+    program_write_file(
+        program_file("large/config.json"),
+        "{\"model_type\":\"llama\",\"hidden_size\":2048,\"intermediate_size\":131072,\"num_hidden_layers\":1,"
+        "\"num_attention_heads\":16,\"num_key_value_heads\":16,\"vocab_size\":320,\"rms_norm_eps\":1e-5,"
+        "\"max_position_embeddings\":2048,\"tie_word_embeddings\":true}");
+    copy_file(MODEL "/tokenizer.json", program_file("large/tokenizer.json"));
+    copy_file(MODEL "/tokenizer_config.json", program_file("large/tokenizer_config.json"));
+    json_decref(w.header);
+    return folder;
+}
+
+/* Start a conversion and wait until it has begun to write. */
+static pid_t start_conversion(const char *in, const char *out) {
+    pid_t pid = START(NULL, "convert", in, out, "--type", "q4_0");
+    for (int i = 0; i < 1000 && count_files(".part") == 0; i++) program_sleep_ms(2);
+    return pid;
+}
+
+TEST(an_interrupted_conversion_leaves_nothing) {
+    const char *in = make_large_model(), *out = program_file("large.gguf");
+    pid_t       pid = start_conversion(in, out);
+    CHECK_INT(count_files(".part"), 1);
+    (void)kill(pid, SIGINT);
+    program_run r = program_finish(pid);
+    CHECK_CODE(r, 130);
+    CHECK_STR(r.out, "");
+    CHECK(access(out, F_OK) != 0);
+    CHECK_INT(count_files(".part"), 0);
+    program_free(&r);
+}
+
+TEST(a_killed_conversion_leaves_nothing_that_looks_whole) {
+    const char *in = make_large_model(), *out = program_file("large.gguf");
+    pid_t       pid = start_conversion(in, out);
+    (void)kill(pid, SIGKILL);
+    program_run r = program_finish(pid);
+    CHECK_INT(r.code, -SIGKILL);
+    CHECK(access(out, F_OK) != 0);
+    program_free(&r);
+}
+
+/* ---- bench --------------------------------------------------------------------------------------------- */
+
+TEST(bench_measures_beside_the_machine) {
+    program_run r = RUN(NULL, "bench", "--synthetic", "tiny", "-p", "0", "-n", "4", "-d", "8", "-r", "3",
+                        "-t", "2", "--json");
+    json_t     *doc = json_line(r.out, 0), *t = json_array_get(json_at(doc, "tests"), 0);
+    CHECK_CODE(r, 0);
+    CHECK_INT(json_array_size(json_at(doc, "tests")), 1);
+    CHECK_STR(json_text_at(t, "test"), "decode");
+    CHECK_INT(json_int_at(t, "tokens"), 4);
+    CHECK_INT(json_int_at(t, "depth"), 8);
+    CHECK_INT(json_int_at(t, "threads"), 2);
+    double min = json_number_value(json_at(t, "tokens_per_s.min")),
+           median = json_number_value(json_at(t, "tokens_per_s.median"));
+    CHECK(min > 0 && min <= median && median <= json_number_value(json_at(t, "tokens_per_s.max")));
+    double bytes = json_number_value(json_at(t, "bytes_per_token")),
+           gbps = json_number_value(json_at(t, "gbps"));
+    CHECK(bytes > 0 && fabs(gbps - bytes * median / 1e9) < 1e-6 * gbps);
+    CHECK(json_number_value(json_at(t, "ceiling.read_gbps")) > 0.1);
+    CHECK(json_number_value(json_at(t, "ceiling.int8_gmacs")) > 0.01);
+    CHECK(json_number_value(json_at(t, "ceiling.float_gmacs")) > 0.01);
+    CHECK(json_int_at(doc, "model.prefill_macs") > 0);
+    json_decref(doc);
+    program_free(&r);
+    CHECK_INT(access(program_file("sotto/synthetic/tiny-q4_0.gguf"), R_OK), 0); /* kept for the next time */
+    r = RUN(NULL, "bench", "-m", MODEL, "-p", "0", "-n", "0", "--csv"); /* no test: the heading */
+    CHECK_CODE(r, 0);
+    CHECK_INT(count_lines(r.out), 1);
+    CHECK_HAS(r.out, "tokens_per_s_median");
+    program_free(&r);
+}
+
+TEST_MAIN()
