@@ -117,6 +117,10 @@ static sotto_status layer_slides(const sotto_config *c, const json_t *o, int32_t
     }
     int32_t period;
     SOTTO_TRY(get_int(o, "sliding_window_pattern", c->family->window_period, &period, err));
+    if (c->family->global_head_dim && i == c->n_layers - 1) { /* Gemma 4's last layer is always global */
+        *slides = false;
+        return SOTTO_OK;
+    }
     if (json_object_get(o, "use_sliding_window")) { /* Qwen, SmolLM 3 */
         int32_t first;
         SOTTO_TRY(get_int(o, "max_window_layers", 0, &first, err));
@@ -150,7 +154,7 @@ static sotto_status load_layers(sotto_config *c, const json_t *o, sotto_arena *a
     SOTTO_TRY(get_int(o, "num_attention_heads", gemma ? 8 : -1, &heads, err));
     SOTTO_TRY(get_int(o, "num_key_value_heads", gemma ? 4 : heads, &kv_heads, err));
     if (heads < 1) return sotto_fail(err, SOTTO_FORMAT, "config.json: num_attention_heads is 0");
-    SOTTO_TRY(get_int(o, "head_dim", gemma ? 256 : c->n_embd / heads, &head_dim, err));
+    SOTTO_TRY(get_int(o, "head_dim", f->head_dim_default ? f->head_dim_default : c->n_embd / heads, &head_dim, err));
     SOTTO_TRY(get_int(o, "intermediate_size", -1, &n_ff, err));
     SOTTO_TRY(get_int(o, "sliding_window", f->window_period ? 4096 : 0, &window, err));
     SOTTO_TRY(get_int(o, "num_kv_shared_layers", 0, &n_shared, err));

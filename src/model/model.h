@@ -31,6 +31,7 @@ typedef struct sotto_family {
     bool layer_scale;            /* each layer's output times a learned scalar */
     int32_t window_period;       /* every n-th layer is global where the file does not say; 0: no local layers */
     int32_t nope_period;         /* every n-th layer has no RoPE where the file does not say; 0: all have it */
+    int32_t head_dim_default;    /* where config.json does not say; 0: n_embd / n_heads */
     float   rope_base, rope_base_local; /* where the file does not say */
 } sotto_family;
 

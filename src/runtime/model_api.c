@@ -58,10 +58,6 @@ static sotto_status open_parts(sotto_model *m, const char *path, const sotto_mod
     SOTTO_TRY(sotto_checkpoint_open(&m->checkpoint, path, &(sotto_checkpoint_options){.no_map = o->no_map}, err));
     SOTTO_TRY(sotto_transformer_open(&m->transformer, m->checkpoint, err));
     SOTTO_TRY(sotto_tokenizer_open(&m->tokenizer, m->checkpoint, err));
-    int32_t n_vocab = m->transformer->config.n_vocab, n_tokens = sotto_tokenizer_n_vocab(m->tokenizer);
-    if (n_tokens > n_vocab)
-        return sotto_fail(err, SOTTO_FORMAT, "%s: the tokenizer has %d tokens, the model only %d rows for them", path,
-                          (int)n_tokens, (int)n_vocab);
     SOTTO_TRY(choose_chat_format(m, o->chat_format, err));
     SOTTO_TRY(sotto_pool_open(&m->pool, threads, err));
     m->fingerprint = fingerprint(m->checkpoint);

@@ -157,7 +157,8 @@ static sotto_status write_vector(writing *g, const sotto_role *r, sotto_error *e
     float *v = calloc((size_t)r->cols, sizeof *v);
     if (!v) return sotto_fail_memory(err, "a weight vector");
     random_row(v, r->cols, 0.1f, &g->random);
-    for (int32_t i = 0; i < r->cols && r->kind == SOTTO_ROLE_NORM; i++) v[i] += 1.0f;
+    bool factor = r->kind == SOTTO_ROLE_NORM || r->cols == 1; /* biases alone are around zero */
+    for (int32_t i = 0; i < r->cols && factor; i++) v[i] += 1.0f;
     sotto_status status = sotto_gguf_write(g->w, v, (size_t)r->cols * sizeof *v, err);
     g->done_bytes += (size_t)r->cols * sizeof *v;
     free(v);
