@@ -1,0 +1,31 @@
+# bash completion for sotto. The options of a verb are read from `sotto VERB --help`, so there is no second list.
+_sotto() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
+    [[ $verb == inspect && ${COMP_WORDS[2]} =~ ^(tokens|logits|memory)$ ]] && verb="inspect ${COMP_WORDS[2]}"
+    COMPREPLY=()
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        COMPREPLY=($(compgen -W 'run chat convert inspect bench help --help --version' -- "$word"))
+        return
+    fi
+    case $previous in
+    --type) COMPREPLY=($(compgen -W 'q4_0 q8_0 f16 bf16 f32' -- "$word")) ;;
+    --head) COMPREPLY=($(compgen -W 'q4_0 q6_k q8_0 f16 bf16 f32' -- "$word")) ;;
+    --cache-type) COMPREPLY=($(compgen -W 'f16 q8_0 f32' -- "$word")) ;;
+    --color) COMPREPLY=($(compgen -W 'auto always never' -- "$word")) ;;
+    help) COMPREPLY=($(compgen -W 'run chat convert inspect bench' -- "$word")) ;;
+    *)
+        if [[ $word == -* ]]; then
+            # $verb is two words for `inspect tokens`
+            COMPREPLY=($(compgen -W "$(${COMP_WORDS[0]} $verb --help 2>/dev/null |
+                sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p')" -- "$word"))
+        else
+            compopt -o filenames 2>/dev/null
+            [[ $COMP_CWORD -eq 2 && $verb == inspect ]] &&
+                COMPREPLY=($(compgen -W 'tokens logits memory' -- "$word"))
+            local IFS=$'\n'
+            COMPREPLY+=($(compgen -f -- "$word"))
+        fi
+        ;;
+    esac
+}
+complete -F _sotto sotto

@@ -1,0 +1,20 @@
+# fish completion for sotto. The options of a verb are read from `sotto VERB --help`, so there is no second list.
+function __sotto_options
+    set -l words (commandline -opc)
+    set -l verb $words[2]
+    if test "$verb" = inspect; and contains -- "$words[3]" tokens logits memory
+        set verb inspect $words[3]
+    end
+    sotto $verb --help 2>/dev/null |
+        string replace -rf '^ +(?:-., )?(--[a-z0-9-]+)(?: \S+)? +(.*)$' '$1\t$2'
+end
+
+complete -c sotto -n __fish_use_subcommand -f -a run -d 'complete one prompt'
+complete -c sotto -n __fish_use_subcommand -f -a chat -d 'hold a conversation'
+complete -c sotto -n __fish_use_subcommand -f -a convert -d 'write a model as a GGUF file'
+complete -c sotto -n __fish_use_subcommand -f -a inspect -d 'say what a model file is'
+complete -c sotto -n __fish_use_subcommand -f -a bench -d 'measure speed'
+complete -c sotto -n __fish_use_subcommand -f -a help -d 'explain a verb'
+complete -c sotto -n '__fish_seen_subcommand_from inspect' -a 'tokens logits memory'
+complete -c sotto -n '__fish_seen_subcommand_from help' -f -a 'run chat convert inspect bench'
+complete -c sotto -n 'not __fish_use_subcommand; and string match -q -- "-*" (commandline -ct)' -a '(__sotto_options)'
