@@ -199,6 +199,34 @@ TEST(sliding_generates_on_past_the_context) {
     }
 }
 
+/* A session that has slid goes on from what it holds, but never passes its cache off as another conversation's. */
+TEST(after_sliding_another_conversation_starts_anew) {
+    enum { N = 30 };
+    int32_t     ids[N];
+    size_t      kept, computed;
+    opened      a, b;
+    sotto_error err = {0};
+    fill(ids, N, 280);
+    if (open_with(&a, "golden/llama3", 64, SOTTO_CACHE_F32, 1) && open_with(&b, "golden/llama3", 64, SOTTO_CACHE_F32, 1)) {
+        CHECK_OK(sotto_session_sync(a.session, ids, N, &err), err);
+        CHECK_OK(sotto_session_drop(a.session, 4, 10, &err), err);
+        memmove(ids + 4, ids + 10, (N - 10) * sizeof *ids); /* what it holds now: N - 6 tokens */
+        ids[N - 6] = 77;
+        CHECK_OK(sotto_session_sync(a.session, ids, N - 5, &err), err);
+        sotto_session_last_sync(a.session, &kept, &computed);
+        CHECK_INT(kept, N - 6);
+        CHECK_INT(computed, 1);
+        ids[20]++; /* another conversation with the same beginning */
+        CHECK_OK(sotto_session_sync(a.session, ids, N - 5, &err), err);
+        sotto_session_last_sync(a.session, &kept, &computed);
+        CHECK_INT(kept, 0);
+        CHECK_OK(sotto_session_sync(b.session, ids, N - 5, &err), err);
+        CHECK(memcmp(sotto_session_logits(a.session), sotto_session_logits(b.session), 293 * sizeof(float)) == 0);
+    }
+    close_all(&a);
+    close_all(&b);
+}
+
 TEST(without_sliding_the_answer_ends_at_the_context) {
     int32_t                ids[24];
     opened                 o;
