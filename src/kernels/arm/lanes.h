@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "kernels/x86/isa.h"
+#include "kernels/simd/isa.h"
 #include "tensor/blocks.h"
 
 typedef float32x4_t vf;

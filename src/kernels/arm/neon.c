@@ -48,10 +48,10 @@ static INLINE void dot_add(sotto_dtype dtype, int k, dot_sum *s, int8x16_t w, in
 static INLINE int32x4_t dot_total(const dot_sum *s) { return vpaddq_s32(s->lo, s->hi); }
 
 #include "kernels/arm/product.h"
-#include "kernels/x86/floats.h"
-#include "kernels/x86/vector.h"
-#include "kernels/x86/attend.h"
-#include "kernels/x86/table.h"
+#include "kernels/simd/floats.h"
+#include "kernels/simd/vector.h"
+#include "kernels/simd/attend.h"
+#include "kernels/simd/table.h"
 
 void sotto_kernels_init_neon(sotto_kernels *k) {
     set_entries(k);

@@ -1,5 +1,5 @@
 /* ref: every kernel in plain C. This is the definition; the other levels are checked against it.
- * Attention is in ref_attend.c. */
+ * Attention is in ref/attend.c. */
 #include "kernels/ref/ref.h"
 
 #include "tensor/blocks.h"

@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "tensor/blocks.h"
-#include "kernels/x86/isa.h"
+#include "kernels/simd/isa.h"
 
 ISA_BEGIN("avx2,fma,f16c")
 
@@ -180,10 +180,10 @@ static INLINE float vf_sum(vf v) {
 }
 
 #include "kernels/x86/quant.h"
-#include "kernels/x86/floats.h"
-#include "kernels/x86/vector.h"
-#include "kernels/x86/attend.h"
-#include "kernels/x86/table.h"
+#include "kernels/simd/floats.h"
+#include "kernels/simd/vector.h"
+#include "kernels/simd/attend.h"
+#include "kernels/simd/table.h"
 
 ISA_END
 

@@ -1,4 +1,5 @@
-/* Attention over one span, for any x86 level; included like quant.h, after vector.h.
+/* Attention over one span, for any level: included by the file of an instruction set, after it has defined the
+ * vectors (see x86/avx512vnni.c for their meaning) and after vector.h.
  *
  * Consecutive query rows that see the same part of a tile go together (the heads of a group do), up to
  * ATTEND_ROWS at a time, so that keys and values are read and widened once for all of them. What is computed for

@@ -1,4 +1,4 @@
-/* Products of f32, f16 and bf16 weights with float activations, for any x86 level; included like quant.h.
+/* Products of f32, f16 and bf16 weights with float activations, for any level; included like attend.h.
  *
  * A row is cut into vectors of VL columns; vector i belongs to chain i % CHAINS, and each chain is one float
  * accumulator that takes its vectors in order. One token uses all chains at once, which hides the latency of the

@@ -1,7 +1,7 @@
 /* For the files of one instruction set: they switch it on for themselves, between ISA_BEGIN and ISA_END and after
  * all includes that are not theirs, so that no file needs compiler flags of its own. */
-#ifndef SOTTO_KERNELS_X86_ISA_H
-#define SOTTO_KERNELS_X86_ISA_H
+#ifndef SOTTO_KERNELS_SIMD_ISA_H
+#define SOTTO_KERNELS_SIMD_ISA_H
 
 #define ISA_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)

@@ -1,4 +1,4 @@
-/* Element-wise kernels and conversions, for any x86 level; included like quant.h. */
+/* Element-wise kernels and conversions, for any level; included like attend.h. */
 
 /* ---- exp and tanh -------------------------------------------------------------------------------------------- */
 
