@@ -137,8 +137,10 @@ bool sotto_role_next(const sotto_config *c, sotto_role_iter *it, sotto_role *out
     }
 }
 
+/* Under which a folder keeps the text model. */
+static const char *const prefixes[] = {"model.", "model.language_model.", "language_model.model.", "language_model.", ""};
+
 const sotto_tensor *sotto_role_find(const sotto_checkpoint *c, const sotto_role *role) {
-    static const char *const prefixes[] = {"model.", "model.language_model.", "language_model.model.", "language_model.", ""};
     if (c->kind == SOTTO_CHECKPOINT_GGUF) return sotto_checkpoint_find(c, role->gguf);
     for (size_t i = 0; i < SOTTO_COUNT(prefixes); i++) {
         char name[256];
@@ -183,45 +185,54 @@ static sotto_status bind_vector(float **out, const sotto_tensor *t, const sotto_
     return SOTTO_OK;
 }
 
-/* Some files keep Q, K and V as one matrix, their rows one after the other. */
-static bool bind_fused_qkv(sotto_transformer *t, const sotto_checkpoint *c, int32_t layer, const sotto_role *role,
-                           sotto_tensor *part) {
-    const sotto_layer_config *l = &t->config.layers[layer];
+/* A model being bound: `used` marks the checkpoint's tensors that have found their place. */
+typedef struct binder {
+    sotto_transformer      *t;
+    const sotto_checkpoint *c;
+    bool                   *used;
+    sotto_error            *err;
+} binder;
+
+/* Some files keep Q, K and V as one matrix, their rows one after the other: `part` becomes the role's share. */
+static const sotto_tensor *find_fused_qkv(const binder *b, int32_t layer, const sotto_role *role, sotto_tensor *part) {
+    const sotto_layer_config *l = &b->t->config.layers[layer];
     int32_t                   q = sotto_layer_q_dim(l), kv = sotto_layer_kv_dim(l);
     const char               *suffix = strrchr(role->gguf, '_');
     char                      name[64];
     (void)snprintf(name, sizeof name, "blk.%d.attn_qkv.%s", (int)layer, strchr(suffix, '.') + 1);
-    const sotto_tensor *whole = sotto_checkpoint_find(c, name);
-    bool                bias = role->kind == SOTTO_ROLE_VECTOR;
-    if (!whole || whole->n_dims != (bias ? 1 : 2) || whole->dim[bias ? 0 : 1] != q + 2 * kv) return false;
-    size_t  row_bytes;
-    int32_t first = suffix[1] == 'q' ? 0 : suffix[1] == 'k' ? q : q + kv;
-    if (!sotto_dtype_row_bytes(whole->dtype, bias ? 1 : (uint64_t)whole->dim[0], &row_bytes)) return false;
+    const sotto_tensor *whole = sotto_checkpoint_find(b->c, name);
+    int                 rows_dim = role->kind == SOTTO_ROLE_VECTOR ? 0 : 1;
+    size_t              row_bytes;
+    if (!whole || whole->n_dims != rows_dim + 1 || whole->dim[rows_dim] != q + 2 * kv ||
+        !sotto_dtype_row_bytes(whole->dtype, rows_dim ? (uint64_t)whole->dim[0] : 1, &row_bytes))
+        return NULL;
+    int32_t first = suffix[1] == 'q' ? 0 : suffix[1] == 'k' ? q : q + kv, rows = rows_dim ? role->rows : role->cols;
     *part = *whole;
-    part->dim[bias ? 0 : 1] = bias ? role->cols : role->rows;
+    part->dim[rows_dim] = rows;
     part->data = (const uint8_t *)whole->data + (size_t)first * row_bytes;
-    part->n_bytes = (size_t)(bias ? role->cols : role->rows) * row_bytes;
-    return true;
+    part->n_bytes = (size_t)rows * row_bytes;
+    return whole;
 }
 
-static sotto_status bind_role(sotto_transformer *t, const sotto_checkpoint *c, int32_t layer, const sotto_role *role,
-                              size_t slot, sotto_error *err) {
-    const sotto_tensor *found = sotto_role_find(c, role);
+static sotto_status bind_role(const binder *b, int32_t layer, const sotto_role *role, size_t slot) {
+    sotto_transformer  *t = b->t;
+    const sotto_tensor *found = sotto_role_find(b->c, role), *view = found;
     sotto_tensor        part;
-    bool                qkv = strstr(role->gguf, ".attn_q.") || strstr(role->gguf, ".attn_k.") || strstr(role->gguf, ".attn_v.");
-    if (!found && qkv && c->kind == SOTTO_CHECKPOINT_GGUF && bind_fused_qkv(t, c, layer, role, &part)) found = &part;
+    bool gguf = b->c->kind == SOTTO_CHECKPOINT_GGUF;
+    bool qkv = strstr(role->gguf, ".attn_q.") || strstr(role->gguf, ".attn_k.") || strstr(role->gguf, ".attn_v.");
+    if (!found && qkv && gguf && (found = find_fused_qkv(b, layer, role, &part))) view = &part;
     if (!found && !role->required) return SOTTO_OK;
     if (!found)
-        return sotto_fail(err, SOTTO_FORMAT, "tensor %s is missing (%s)",
-                          c->kind == SOTTO_CHECKPOINT_GGUF ? role->gguf : role->hf,
-                          "the file is incomplete, or of a variant of this family that is not supported");
-    uint8_t *base = layer < 0 ? (uint8_t *)t : (uint8_t *)&t->layers[layer];
-    bool     plus_one = role->kind == SOTTO_ROLE_NORM && t->config.family->norm_plus_one && c->kind == SOTTO_CHECKPOINT_HF;
+        return sotto_fail(b->err, SOTTO_FORMAT, "tensor %s is missing: the file is incomplete, or of a variant of %s that is "
+                                                "not supported", gguf ? role->gguf : role->hf, t->config.family->name);
+    b->used[found - b->c->tensors] = true;
     t->n_params += (uint64_t)role->rows * (uint64_t)role->cols;
+    uint8_t *base = layer < 0 ? (uint8_t *)t : (uint8_t *)&t->layers[layer];
+    bool     plus_one = role->kind == SOTTO_ROLE_NORM && t->config.family->norm_plus_one && !gguf;
     if (role->kind == SOTTO_ROLE_VECTOR || role->kind == SOTTO_ROLE_NORM)
-        return bind_vector((float **)(void *)(base + slot), found, role, plus_one, &t->arena, err);
+        return bind_vector((float **)(void *)(base + slot), view, role, plus_one, &t->arena, b->err);
     sotto_matrix *m = (sotto_matrix *)(void *)(base + slot);
-    SOTTO_TRY(bind_matrix(m, found, role, err));
+    SOTTO_TRY(bind_matrix(m, view, role, b->err));
     if (role->kind == SOTTO_ROLE_MATRIX) {
         t->decode_bytes += (uint64_t)m->rows * m->row_bytes;
         t->prefill_macs += (uint64_t)m->rows * (uint64_t)m->cols;
@@ -229,17 +240,63 @@ static sotto_status bind_role(sotto_transformer *t, const sotto_checkpoint *c, i
     return SOTTO_OK;
 }
 
-sotto_status sotto_transformer_open(sotto_transformer **out, const sotto_checkpoint *c, sotto_error *err) {
-    sotto_transformer *t = calloc(1, sizeof *t);
-    if (!t) return sotto_fail_memory(err, "a model");
-    sotto_status status = sotto_config_load(&t->config, c, &t->arena, err);
-    if (status == SOTTO_OK && !(t->layers = sotto_arena_array(&t->arena, (size_t)t->config.n_layers, sizeof *t->layers)))
-        status = sotto_fail_memory(err, "the layer table");
+/* The layer that a tensor's name puts it in, and the rest of the name; -1: it is in none of the text model's. */
+static int32_t layer_of(const sotto_checkpoint *c, sotto_str name, sotto_str *rest) {
+    bool gguf = c->kind == SOTTO_CHECKPOINT_GGUF;
+    for (size_t i = 0; i < (gguf ? 1 : SOTTO_COUNT(prefixes)); i++) {
+        char   start[64];
+        (void)snprintf(start, sizeof start, "%s%s", gguf ? "" : prefixes[i], gguf ? "blk." : "layers.");
+        size_t  at = strlen(start);
+        int32_t layer = 0;
+        if (!sotto_str_starts(name, start)) continue;
+        for (; at < name.n && name.p[at] >= '0' && name.p[at] <= '9' && layer < 1 << 20; at++)
+            layer = layer * 10 + (name.p[at] - '0');
+        *rest = (sotto_str){name.p + at, name.n - at};
+        return layer;
+    }
+    return -1;
+}
+
+/* A tensor of a layer that found no place would be a part of the model left out: its results would be wrong. Left over
+ * may be the keys of layers that share another's, layers that only speculation uses, and stored rotary frequencies. */
+static sotto_status check_leftovers(const binder *b) {
+    static const char *const unused[] = {".attn_k.", ".attn_v.", ".attn_k_norm.", ".self_attn.k_proj.", ".self_attn.v_proj.",
+                                         ".self_attn.k_norm.", ".self_attn.v_norm."};
+    const sotto_config      *config = &b->t->config;
+    for (size_t i = 0; i < b->c->n_tensors; i++) {
+        sotto_str name = b->c->tensors[i].name, rest;
+        int32_t   layer = b->used[i] ? -1 : layer_of(b->c, name, &rest);
+        if (layer < 0 || layer >= config->n_layers || sotto_str_ends(name, "rotary_emb.inv_freq")) continue;
+        bool fine = false;
+        for (size_t u = 0; u < SOTTO_COUNT(unused); u++)
+            fine |= !sotto_layer_owns_kv(config, layer) && sotto_str_starts(rest, unused[u]);
+        if (!fine)
+            return sotto_fail(b->err, SOTTO_UNSUPPORTED, "tensor %.*s is not one that %s has: the file is of a variant that is "
+                                                         "not supported", (int)SOTTO_MIN(name.n, (size_t)100), name.p,
+                              config->family->name);
+    }
+    return SOTTO_OK;
+}
+
+static sotto_status bind_all(const binder *b) {
     sotto_role      role;
     sotto_role_iter it = {0};
     size_t          slot;
-    while (status == SOTTO_OK && sotto_role_next(&t->config, &it, &role, &slot))
-        status = bind_role(t, c, it.layer - 1, &role, slot, err);
+    while (sotto_role_next(&b->t->config, &it, &role, &slot)) SOTTO_TRY(bind_role(b, it.layer - 1, &role, slot));
+    return check_leftovers(b);
+}
+
+sotto_status sotto_transformer_open(sotto_transformer **out, const sotto_checkpoint *c, sotto_error *err) {
+    sotto_transformer *t = calloc(1, sizeof *t);
+    if (!t) return sotto_fail_memory(err, "a model");
+    binder       b = {.t = t, .c = c, .err = err};
+    sotto_status status = sotto_config_load(&t->config, c, &t->arena, err);
+    if (status == SOTTO_OK) {
+        t->layers = sotto_arena_array(&t->arena, (size_t)t->config.n_layers, sizeof *t->layers);
+        b.used = calloc(SOTTO_MAX(c->n_tensors, (size_t)1), sizeof *b.used);
+        status = t->layers && b.used ? bind_all(&b) : sotto_fail_memory(err, "the layer table");
+    }
+    free(b.used);
     if (status != SOTTO_OK) {
         sotto_transformer_close(t);
         return status;
