@@ -92,18 +92,29 @@ void sotto_cli_note_dropped(const sotto_cli_settings *s, int32_t n_tokens, bool 
                    system ? "system prompt" : "beginning");
 }
 
+/* The text of a piece. Llama 2 and Mistral begin an answer with a space that belongs to their chat format. */
+static sotto_str piece_shown(const sotto_cli_settings *s, const sotto_piece *p, sotto_cli_answer *out) {
+    sotto_str text = {p->text, p->n_text};
+    if (text.n && !out->begun) {
+        out->begun = true;
+        if (!s->raw && text.p[0] == ' ') text.p++, text.n--;
+    }
+    return text;
+}
+
 /* What one step of the generator gave. */
 static sotto_status take_piece(sotto_cli_engine *e, const sotto_cli_settings *s, const sotto_piece *p,
                                const sotto_cli_window *window, bool stream, sotto_cli_answer *out,
                                sotto_error *err) {
+    sotto_str text = piece_shown(s, p, out);
     if (p->n_dropped) {
         e->slid = true;
         out->n_dropped += p->n_dropped;
         sotto_cli_note_dropped(s, p->n_dropped, window->system);
     }
-    sotto_buf_append(&out->text, p->text, p->n_text);
-    if (stream && p->n_text) {
-        sotto_cli_print(stdout, p->text, p->n_text, sotto_terminal_is(1));
+    sotto_buf_append(&out->text, text.p, text.n);
+    if (stream && text.n) {
+        sotto_cli_print(stdout, text.p, text.n, sotto_terminal_is(1));
         (void)fflush(stdout);
     }
     bool kept = !out->logprobs || p->token < 0 || keep_logprobs(e->model, p, out->logprobs);

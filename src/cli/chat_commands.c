@@ -66,8 +66,10 @@ static sotto_cli_next do_set(sotto_cli_chat *chat, const char *rest) {
             o = &sotto_cli_options[i];
     if (!o) {
         const char *near = sotto_cli_nearest(name, sampling_name_at, NULL);
-        sotto_cli_chat_failed(chat, "/set %s: no such setting%s%s; /set lists them", name,
-                              near ? ": did you mean " : "", near ? near : "");
+        sotto_cli_chat_failed(chat, "/set %s: no such setting%s%s%s /set lists them", name,
+                              near ? ": did you mean " : "", near ? near : "", near ? "?" : ";");
+    } else if (!*rest) {
+        sotto_cli_chat_failed(chat, "/set %s: needs a value: /set %s %s", name, name, o->value);
     } else if (!sotto_cli_store(o, &changed, rest, why)) {
         sotto_cli_chat_failed(chat, "/set %s: %s", name, why);
     } else {
@@ -228,7 +230,7 @@ sotto_cli_next sotto_cli_chat_command(sotto_cli_chat *chat, const char *line) {
     for (size_t i = 0; i < SOTTO_COUNT(commands); i++)
         if (strcmp(commands[i].name, name) == 0) return commands[i].run(chat, rest);
     const char *near = sotto_cli_nearest(name, command_name_at, NULL);
-    sotto_cli_chat_failed(chat, "/%s: unknown command%s%s; /help lists them", name,
-                          near ? ": did you mean /" : "", near ? near : "");
+    sotto_cli_chat_failed(chat, "/%s: unknown command%s%s%s /help lists them", name,
+                          near ? ": did you mean /" : "", near ? near : "", near ? "?" : ";");
     return SOTTO_CHAT_GO_ON;
 }

@@ -209,6 +209,7 @@ void sotto_cli_note_dropped(const sotto_cli_settings *s, int32_t n_tokens, bool 
 
 typedef struct sotto_cli_answer {
     sotto_buf    text;
+    bool         begun;             /* some text has come */
     json_t      *tokens, *logprobs; /* logprobs: NULL unless asked for */
     sotto_finish finish;
     size_t       n_prompt, n_cached, n_tokens;

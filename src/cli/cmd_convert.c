@@ -80,7 +80,8 @@ static int convert(const sotto_cli_settings *s, const char *in, const char *out,
 }
 
 int sotto_cmd_convert(const sotto_cli_settings *s) {
-    if (s->n_args == 0) return sotto_cli_usage(s->verb, "nothing to convert: sotto convert IN [OUT.gguf]");
+    if (s->n_args == 0 || !*s->args[0] || (s->n_args > 1 && !*s->args[1]))
+        return sotto_cli_usage(s->verb, "nothing to convert: sotto convert IN [OUT.gguf]");
     sotto_signals_catch_bus_error("sotto: the input became shorter while it was read: convert it again");
     const char *in = s->args[0], *type = s->type ? s->type : "q4_0";
     char       *name = s->n_args > 1 ? NULL : default_name(in, type);

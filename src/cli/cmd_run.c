@@ -24,7 +24,9 @@ static int make_tokens(const sotto_cli_settings *s, const sotto_model *model, so
     sotto_error err;
     if (s->raw) {
         sotto_tokenize_options o = {.special = false, .bos = true};
-        return sotto_tokenize(model, text.p, text.n, o, out, &err) ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
+        if (sotto_tokenize(model, text.p, text.n, o, out, &err)) return sotto_cli_fail(&err);
+        if (out->n) return SOTTO_EXIT_OK;
+        return sotto_cli_usage(s->verb, "the prompt is empty, and this model has no token to begin with");
     }
     sotto_chat_params params = {.thinking = s->thinking};
     sotto_chat_turn   turns[2] = {{.role = "system", .content = s->system},
@@ -35,7 +37,7 @@ static int make_tokens(const sotto_cli_settings *s, const sotto_model *model, so
         sotto_model_info info;
         sotto_model_get_info(model, &info);
         if (info.chat_format) return sotto_cli_fail(&err);
-        sotto_cli_error("%s; or feed the prompt as it is with --raw", err.message);
+        sotto_cli_error("%s; or use --raw", err.message);
         return SOTTO_EXIT_FAILURE;
     }
     bool failed = s->slide && sotto_cli_content_start(model, first, n, &params, &window->keep, &err);
@@ -77,6 +79,8 @@ int sotto_cmd_run(const sotto_cli_settings *s) {
         return sotto_cli_usage(s->verb, "--system: does not go with --raw: write it into the prompt");
     if (s->logprobs >= 0 && !s->json) return sotto_cli_usage(s->verb, "--logprobs: is shown in --json only");
     int code = read_prompt(s, &input, &text);
+    if (!code && text.n == 0 && !s->raw)
+        code = sotto_cli_usage(s->verb, "the prompt is empty: -p TEXT, or a text through a pipe");
     if (!code) code = sotto_cli_engine_open(&e, s);
     if (!code) code = answer(s, &e, text);
     sotto_cli_engine_close(&e);

@@ -92,6 +92,8 @@ static sotto_cli_read read_plain(sotto_cli_reader *r) {
 static sotto_cli_read read_edited(sotto_cli_reader *r) {
     int n;
     r->interrupted = false;
+    /* el_gets would do so only after it has shown the prompt, and a Ctrl-C in between would be lost. */
+    (void)el_set(r->edit, EL_PREP_TERM, 1);
     const char *line = el_gets(r->edit, &n);
     if (line && n > 0) {
         sotto_buf_append(&r->line, line, (size_t)n);

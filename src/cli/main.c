@@ -114,6 +114,7 @@ static const sotto_cli_verb *find_verb(int argc, char **argv, int *n_words) {
 }
 
 static int unknown_verb(const char *word) {
+    if (*word == '-') return sotto_cli_usage(NULL, "%.60s: a verb comes first, such as run or chat", word);
     const char *near = sotto_cli_nearest(word, verb_name_at, NULL);
     return near ? sotto_cli_usage(NULL, "%.60s: unknown verb: did you mean %s?", word, near)
                 : sotto_cli_usage(NULL, "%.60s: unknown verb", word);

@@ -28,20 +28,22 @@
 
 /* INT32_MAX, of rows that need no limit of their own. */
 #define INT_MAX_D 2147483647.0
+/* The library's limits, so that what it would refuse is a usage error. */
+#define THREADS_MAX 256
+#define BATCH_MAX 8192
 
 const sotto_cli_option sotto_cli_options[] = {
     HEADING("Model", ANY_MODEL),
     TEXT("model", 'm', model, ANY_MODEL, "PATH", "GGUF file or Hugging Face folder"),
-    INT("threads", 't', threads, LOAD, 1, 1024, "threads (the physical cores)"),
-    TEXT("cpu", 0, cpu, LOAD | SOTTO_VERB_BENCH, "LEVEL",
-         "highest kernel level: ref, avx2, avx512vnni, neon, ..."),
+    INT("threads", 't', threads, LOAD, 1, THREADS_MAX, "threads (the physical cores)"),
+    TEXT("cpu", 0, cpu, LOAD | SOTTO_VERB_BENCH, "LEVEL", "highest of ref avx2 avx512vnni neon dotprod i8mm"),
     FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH, "read the file instead of mapping it"),
     TEXT("chat-format", 0, chat_format, ASK, "NAME", "chat format, where the model's is not known"),
 
     HEADING("Session", SESSION),
     INT("context", 'c', context, SESSION & ~SOTTO_VERB_BENCH, 1, INT_MAX_D,
         "context in tokens (the model's, at most 8192)"),
-    INT("batch", 'b', batch, SESSION, 1, 65536, "prompt tokens computed together (512)"),
+    INT("batch", 'b', batch, SESSION, 1, BATCH_MAX, "prompt tokens computed together (512)"),
     CHOICE("cache-type", cache_type, SESSION, "f16 q8_0 f32", "type of the KV cache: f16, q8_0 or f32"),
     ROW("memory-limit", 0, BYTES, memory_limit, ASK | SOTTO_VERB_LOGITS, "SIZE",
         "refuse to use more memory, e.g. 2G", 0, 0, NULL),
@@ -54,14 +56,14 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("thinking", 0, thinking, ASK, "let a model think first, if it can"),
     INT("max-tokens", 'n', max_tokens, ASK, -1, INT_MAX_D, "most tokens of an answer (-1: no limit)"),
     TEXTS("stop", stops, ASK, "TEXT", "end the answer before this text; may be repeated"),
-    INT("logprobs", 0, logprobs, SOTTO_VERB_RUN, 0, 20, "with --json: log probabilities and N alternatives"),
+    INT("logprobs", 0, logprobs, SOTTO_VERB_RUN, 0, 20, "with --json: logprobs, and N alternatives"),
     FLAG("ignore-end", 0, ignore_end, ASK, "go on after the model's end token"),
     FLAG("slide", 0, slide, ASK, "when the context is full, drop the oldest turns"),
 
     HEADING("Sampling (defaults: the model's)", ASK),
-    FLOAT("temp", sampling.temperature, 0, 100, "temperature; 0 takes the likeliest token"),
+    FLOAT("temp", sampling.temperature, 0, 100, "temperature; 0: the likeliest token"),
     INT("top-k", 0, sampling.top_k, ASK, 0, INT_MAX_D, "among the N likeliest tokens; 0: all"),
-    FLOAT("top-p", sampling.top_p, 0, 1, "among the likeliest that make up this share"),
+    FLOAT("top-p", sampling.top_p, 0, 1, "among the likeliest that sum to this"),
     FLOAT("min-p", sampling.min_p, 0, 1, "at least this share of the likeliest"),
     FLOAT("typical", sampling.typical_p, 0, 1, "locally typical share; 1: off"),
     FLOAT("repeat-penalty", sampling.repetition_penalty, 0.01, 100, "divide what was said before; 1: off"),
@@ -75,13 +77,13 @@ const sotto_cli_option sotto_cli_options[] = {
         "longest repetition without it"),
     INT("dry-last", 0, sampling.dry_last, ASK, -1, INT_MAX_D, "tokens that it looks at; -1: all"),
     ROW("seed", 0, SEED, sampling.seed, ASK, "N", "of the draw; -1: a new one each time", 0, 0, NULL),
-    TEXTS("logit-bias", biases, ASK, "ID=X", "add X to a token's logit (-inf forbids); repeatable"),
+    TEXTS("logit-bias", biases, ASK, "ID=X", "add X (-inf: forbid) to a logit; may be repeated"),
 
     HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | SOTTO_VERB_INSPECT),
     TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH, "SHAPE",
-         "a random-weight model of a known shape instead of -m"),
-    TEXT("type", 0, type, WRITE, "TYPE", "of matrices: q4_0 (default) q8_0 f16 bf16 f32"),
-    TEXT("head", 0, head, WRITE, "TYPE", "of embedding and head: also q6_k (default for q4_0)"),
+         "a known shape with random weights instead of -m"),
+    TEXT("type", 0, type, WRITE, "TYPE", "matrices: q4_0 (default) q8_0 f16 bf16 f32"),
+    TEXT("head", 0, head, WRITE, "TYPE", "embedding and head: also q6_k (default for q4_0)"),
     FLAG("force", 'f', force, SOTTO_VERB_CONVERT, "replace OUT if it exists"),
     FLAG("tensors", 0, tensors, SOTTO_VERB_INSPECT, "list every tensor"),
     FLAG("metadata", 0, metadata, SOTTO_VERB_INSPECT, "list all metadata"),
@@ -93,10 +95,10 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("last", 0, last, SOTTO_VERB_LOGITS, "only the logits after the last token"),
 
     HEADING("Tests", SOTTO_VERB_BENCH),
-    LIST("prefill", 'p', prefill, SOTTO_VERB_BENCH, 0, 1e6, "prompt lengths (512); 0: no such test"),
-    LIST("decode", 'n', decode, SOTTO_VERB_BENCH, 0, 1e6, "answer lengths (128); 0: no such test"),
-    LIST("depth", 'd', depth, SOTTO_VERB_BENCH, 0, 1e7, "tokens in the context before a test (0)"),
-    LIST("threads", 't', threads_list, SOTTO_VERB_BENCH, 1, 1024, "threads (the physical cores)"),
+    LIST("prefill", 'p', prefill, SOTTO_VERB_BENCH, 0, 1e6, "prompt lengths (512); 0: no prefill"),
+    LIST("decode", 'n', decode, SOTTO_VERB_BENCH, 0, 1e6, "answer lengths (128); 0: no decode"),
+    LIST("depth", 'd', depth, SOTTO_VERB_BENCH, 0, 1e7, "tokens in the context before (0)"),
+    LIST("threads", 't', threads_list, SOTTO_VERB_BENCH, 1, THREADS_MAX, "threads (the physical cores)"),
     INT("repeat", 'r', repeat, SOTTO_VERB_BENCH, 1, 1000, "times each test is measured (5)"),
 
     HEADING("Output", SOTTO_VERB_ALL),
@@ -144,6 +146,8 @@ void sotto_cli_print_options(FILE *out, uint32_t verb_bit) {
         if (o->letter) (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
         (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
                        o->value ? o->value : "");
-        (void)fprintf(out, "  %-28s %s\n", left, o->help);
+        (void)fprintf(out, "  %-28s %s", left, o->help);
+        if (o->max > 0 && o->max < INT_MAX_D) (void)fprintf(out, " [%.8g..%.8g]", o->min, o->max);
+        (void)fputc('\n', out);
     }
 }

@@ -287,6 +287,7 @@ int sotto_cli_parse(sotto_cli_settings *s, const sotto_cli_verb *verb, int argc,
     if (!s->stops.n) s->stops = stops;
     if (!s->biases.n) s->biases = biases;
     for (size_t i = 0; i < SOTTO_CLI_OPTION_MAX; i++) s->given[i] |= from_environment[i];
+    if (s->model && !*s->model) s->model = NULL; /* -m "$MODEL", and it is not set */
     if (!code && !s->help && s->n_args > verb->max_args)
         code = sotto_cli_usage(verb, "\"%.60s\": an argument too many", s->args[verb->max_args]);
     return code;

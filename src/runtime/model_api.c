@@ -44,7 +44,7 @@ static sotto_status choose_chat_format(sotto_model *m, const char *name, sotto_e
     if ((m->chat_format = sotto_chat_format_named(name))) return SOTTO_OK;
     sotto_buf names = {0};
     for (size_t i = 0; sotto_chat_format_list(i); i++) sotto_buf_printf(&names, "%s%s", i ? ", " : "", sotto_chat_format_list(i));
-    sotto_status status = sotto_fail(err, SOTTO_INVALID, "chat format \"%s\" does not exist: choose one of %s", name,
+    sotto_status status = sotto_fail(err, SOTTO_INVALID, "chat format \"%.60s\" does not exist: choose %s", name,
                                      names.data ? names.data : "");
     sotto_buf_free(&names);
     return status;

@@ -63,8 +63,7 @@ static sotto_status fail_with_names(sotto_error *err, sotto_status status, const
         memcpy(names + n, name, len);
         n += len;
     }
-    return sotto_fail(err, status, "%s: %s; say which format to use with --chat-format NAME, one of %.*s", path, what,
-                      (int)n, names);
+    return sotto_fail(err, status, "%s: %s: choose --chat-format NAME: %.*s", path, what, (int)n, names);
 }
 
 sotto_status sotto_chat_format_detect(const sotto_chat_format **out, const sotto_checkpoint *c, sotto_error *err) {
@@ -74,9 +73,9 @@ sotto_status sotto_chat_format_detect(const sotto_chat_format **out, const sotto
     if (status == SOTTO_OK) {
         *out = sotto_chat_format_recognise(text);
         if (text.n == 0)
-            status = fail_with_names(err, SOTTO_NOT_FOUND, c->path, "there is no chat template (a base model?)");
+            status = fail_with_names(err, SOTTO_NOT_FOUND, c->path, "no chat template (a base model?)");
         else if (!*out)
-            status = fail_with_names(err, SOTTO_UNSUPPORTED, c->path, "its chat template is of no known format");
+            status = fail_with_names(err, SOTTO_UNSUPPORTED, c->path, "unknown chat template");
     }
     if (file.data) sotto_file_close(&file);
     return status;

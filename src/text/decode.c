@@ -70,42 +70,50 @@ bool sotto_tokenizer_decode(const sotto_tokenizer *t, int32_t id, bool special, 
     return sotto_buf_append(out, piece.p, piece.n);
 }
 
-/* Append whole characters of s, U+FFFD for what can never become one; the rest is held. */
-static bool append_whole(sotto_decoder *d, sotto_str s, bool flush, sotto_buf *out) {
-    size_t held = flush ? 0 : sotto_utf8_incomplete(s.p, s.n);
-    s.n -= held;
-    if (sotto_utf8_valid(s.p, s.n)) {
-        sotto_buf_append(out, s.p, s.n);
-    } else {
-        for (size_t i = 0; i < s.n;) {
-            uint32_t cp;
-            char     utf8[4];
-            i += sotto_utf8_decode(s.p + i, s.n - i, &cp);
-            sotto_buf_append(out, utf8, sotto_utf8_encode(cp, utf8));
+/* Make what stands in out from `from` on whole characters: the beginning of one at the end is held, and what can
+ * never become one is written as U+FFFD. That takes more bytes than it had, never fewer: the text is moved up by
+ * the difference and rewritten from its start, so that nothing but out itself needs memory. */
+static bool keep_whole(sotto_decoder *d, size_t from, bool flush, sotto_buf *out) {
+    const char *s = sotto_buf_str(out).p + from;
+    size_t      n = out->len - from, n_whole = 0;
+    uint32_t    cp;
+    char        utf8[4];
+    d->n_held = flush ? 0 : sotto_utf8_incomplete(s, n);
+    n -= d->n_held;
+    memcpy(d->held, s + n, d->n_held);
+    out->len = from + n;
+    for (size_t i = 0; i < n;) {
+        i += sotto_utf8_decode(s + i, n - i, &cp);
+        n_whole += sotto_utf8_encode(cp, utf8);
+    }
+    if (!sotto_buf_reserve(out, n_whole - n)) return false;
+    char *to = out->data + from, *at = to + (n_whole - n), *end = to + n_whole;
+    if (at > to) {
+        memmove(at, to, n);
+        while (at < end) {
+            at += sotto_utf8_decode(at, (size_t)(end - at), &cp);
+            to += sotto_utf8_encode(cp, to);
         }
     }
-    memcpy(d->held, s.p + s.n, held);
-    d->n_held = held;
-    return !out->failed;
+    *end = '\0';
+    out->len = from + n_whole;
+    return true;
 }
 
 bool sotto_decoder_push(sotto_decoder *d, int32_t id, sotto_buf *out) {
-    sotto_buf bytes = {0};
-    bool      ok = sotto_buf_append(&bytes, d->held, d->n_held) &&
-              sotto_tokenizer_decode(d->tokenizer, id, d->special, &bytes);
-    sotto_str s = sotto_buf_str(&bytes);
-    if (ok && s.n > d->n_held && !d->started) {
+    size_t from = out->len, first = from + d->n_held;
+    if (!sotto_buf_append(out, d->held, d->n_held) ||
+        !sotto_tokenizer_decode(d->tokenizer, id, d->special, out))
+        return false;
+    if (out->len > first && !d->started) {
         d->started = true;
-        if (d->tokenizer->prefix != SOTTO_PREFIX_NEVER && s.p[0] == ' ') s = (sotto_str){s.p + 1, s.n - 1};
+        if (d->tokenizer->prefix != SOTTO_PREFIX_NEVER && out->data[first] == ' ')
+            memmove(out->data + first, out->data + first + 1, --out->len - first);
     }
-    ok = ok && append_whole(d, s, false, out);
-    sotto_buf_free(&bytes);
-    return ok;
+    return keep_whole(d, from, false, out);
 }
 
 bool sotto_decoder_flush(sotto_decoder *d, sotto_buf *out) {
-    char   held[sizeof d->held];
-    size_t n = d->n_held;
-    memcpy(held, d->held, n);
-    return append_whole(d, (sotto_str){held, n}, true, out);
+    size_t from = out->len;
+    return sotto_buf_append(out, d->held, d->n_held) && keep_whole(d, from, true, out);
 }

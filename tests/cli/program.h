@@ -80,6 +80,7 @@ static inline pid_t program_start(const char *input, const char *const *args) {
     const char *program = getenv("SOTTO_PROGRAM");
     if (!program) printf("SOTTO_PROGRAM is not set: it names the program to test\n"), exit(1);
     program_write_file(program_file("in"), input ? input : "");
+    program_write_file(program_file("out"), ""); /* now: program_wait_output looks at it */
     const char *argv[64] = {program};
     for (int i = 0; args[i] && i < 62; i++) argv[i + 1] = args[i];
     (void)fflush(stdout);
@@ -113,6 +114,16 @@ static inline void program_free(program_run *r) {
 static inline void program_sleep_ms(long ms) {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
     (void)nanosleep(&t, NULL);
+}
+
+/* Wait until the program has written so many bytes to its standard output; false after a minute. */
+static inline bool program_wait_output(off_t n_bytes) {
+    struct stat st;
+    for (int i = 0; i < 6000; i++) {
+        if (stat(program_file("out"), &st) == 0 && st.st_size >= n_bytes) return true;
+        program_sleep_ms(10);
+    }
+    return false;
 }
 
 /* The i-th line of a text as JSON, or NULL. */

@@ -115,6 +115,19 @@ TEST(logit_bias_forces_and_forbids) {
     json_decref(doc);
 }
 
+TEST(one_space_before_an_answer_belongs_to_the_chat_format) {
+    const char *const space = "276=1000"; /* the model's token for a space */
+    program_run chat = RUN(NULL, "run", "-m", "golden/llama2", "--chat-format", "llama2", "-p", "Hello", "-n", "3",
+                           "--json", "--ignore-end", "--logit-bias", space);
+    program_run raw = RUN(NULL, "run", "-m", "golden/llama2", "--raw", "-p", "Hello", "-n", "3", "--json",
+                          "--ignore-end", "--logit-bias", space);
+    json_t *shown = run_json(&chat), *whole = run_json(&raw);
+    CHECK_STR(json_text_at(shown, "text"), "  ");
+    CHECK_STR(json_text_at(whole, "text"), "   ");
+    CHECK(json_equal(json_at(shown, "tokens"), json_at(whole, "tokens")));
+    json_decref(shown), json_decref(whole);
+}
+
 TEST(session_file_saves_the_prompt) {
     const char *file = program_file("prompt.session");
     program_run first = RUN(NULL, RAW, "-p", "A long beginning", "-n", "5", "--json", "--session", file);
@@ -170,7 +183,7 @@ TEST(full_context_ends_the_answer_and_sliding_goes_on) {
 
 TEST(interrupt_stops_the_answer_with_130) {
     pid_t pid = START(NULL, RAW, "-p", "Hello", "--ignore-end", "--slide", "-n", "2000000000", "--quiet");
-    program_sleep_ms(700);
+    CHECK(program_wait_output(101));
     (void)kill(pid, SIGINT);
     program_run r = program_finish(pid);
     CHECK_CODE(r, 130);

@@ -29,6 +29,7 @@ TEST(help_goes_to_stdout_and_its_absence_is_a_usage_error) {
     }
     r = RUN(NULL, "inspect", "logits", "--help");
     CHECK_HAS(r.out, "--tokens");
+    CHECK_HAS(r.out, "[1..8192]"); /* limits are said where there are any */
     program_free(&r);
     r = RUN(NULL, NULL);
     CHECK_CODE(r, 2);
@@ -48,6 +49,7 @@ TEST(version_names_processor_and_kernels) {
 TEST(mistakes_are_named_and_the_nearest_name_is_offered) {
     check_usage(RUN(NULL, "rnu"), "did you mean run?");
     check_usage(RUN(NULL, "xyzzy"), "unknown verb");
+    check_usage(RUN(NULL, "-m", MODEL), "a verb comes first");
     check_usage(RUN(NULL, "run", "--tmep", "1"), "did you mean --temp?");
     check_usage(RUN(NULL, "run", "--xyzzy"), "--xyzzy: unknown option");
     check_usage(RUN(NULL, "run", "-X"), "-X: unknown option");
@@ -56,7 +58,12 @@ TEST(mistakes_are_named_and_the_nearest_name_is_offered) {
     check_usage(RUN(NULL, "run", "--force"), "unknown option"); /* another verb's */
     check_usage(RUN(NULL, "run", "-p", "a", "b"), "an argument too many");
     check_usage(RUN(NULL, "run", "-p", "a"), "no model given");
+    check_usage(RUN(NULL, "run", "-m", "", "-p", "a"), "no model given");
+    check_usage(RUN(NULL, "run", "-m", MODEL, "-p", ""), "the prompt is empty");
+    check_usage(RUN("\n", "run", "-m", MODEL), "the prompt is empty");
+    check_usage(RUN(NULL, "run", "-q", "-m", "golden/qwen2", "--raw", "-p", ""), "the prompt is empty, and");
     check_usage(RUN(NULL, "convert"), "nothing to convert");
+    check_usage(RUN(NULL, "convert", MODEL, ""), "nothing to convert");
     check_usage(RUN(NULL, "inspect"), "nothing to inspect");
     check_usage(RUN(NULL, "inspect", "logits", "-m", MODEL), "no tokens given");
     check_usage(RUN(NULL, "bench"), "--synthetic");
@@ -74,6 +81,9 @@ TEST(numbers_are_checked) {
     check_usage(RUN(NULL, "run", "-n", "99999999999999999999999"), "out of range");
     check_usage(RUN(NULL, "run", "-n", ""), "not a whole number");
     check_usage(RUN(NULL, "run", "-c", "0"), "out of range");
+    check_usage(RUN(NULL, "run", "-t", "257"), "out of range: 1 to 256");
+    check_usage(RUN(NULL, "bench", "-t", "1,257"), "out of range: 1 to 256");
+    check_usage(RUN(NULL, "run", "-b", "8193"), "out of range: 1 to 8192");
     check_usage(RUN(NULL, "run", "--seed", "x"), "not a whole number");
     check_usage(RUN(NULL, "run", "--memory-limit", "2X"), "is not a size");
     check_usage(RUN(NULL, "run", "--memory-limit", "-1"), "is not a size");

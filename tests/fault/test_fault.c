@@ -26,16 +26,27 @@ static bool count_down(long *at) {
     return true;
 }
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t align, size_t n);
-int   __real_open(const char *path, int flags, ...);
-void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+void   *__real_malloc(size_t n);
+void   *__real_calloc(size_t n, size_t size);
+void   *__real_realloc(void *p, size_t n);
+void   *__real_aligned_alloc(size_t align, size_t n);
+int     __real_open(const char *path, int flags, ...);
+void   *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 ssize_t __real_read(int fd, void *p, size_t n);
-ssize_t __real_write(int fd, const void *p, size_t n);
-int   __real_fsync(int fd);
-int   __real_rename(const char *from, const char *to);
+ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t offset);
+int     __real_fsync(int fd);
+int     __real_rename(const char *from, const char *to);
+
+void   *__wrap_malloc(size_t n);
+void   *__wrap_calloc(size_t n, size_t size);
+void   *__wrap_realloc(void *p, size_t n);
+void   *__wrap_aligned_alloc(size_t align, size_t n);
+int     __wrap_open(const char *path, int flags, ...);
+void   *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+ssize_t __wrap_read(int fd, void *p, size_t n);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t offset);
+int     __wrap_fsync(int fd);
+int     __wrap_rename(const char *from, const char *to);
 
 void *__wrap_malloc(size_t n) { return count_down(&fail_alloc_at) ? NULL : __real_malloc(n); }
 void *__wrap_calloc(size_t n, size_t size) { return count_down(&fail_alloc_at) ? NULL : __real_calloc(n, size); }
@@ -55,8 +66,8 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
     return __real_mmap(at, n, prot, flags, fd, offset);
 }
 ssize_t __wrap_read(int fd, void *p, size_t n) { return count_down(&fail_io_at) ? (errno = EIO, -1) : __real_read(fd, p, n); }
-ssize_t __wrap_write(int fd, const void *p, size_t n) {
-    return fd > 2 && count_down(&fail_io_at) ? (errno = ENOSPC, -1) : __real_write(fd, p, n);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t offset) {
+    return count_down(&fail_io_at) ? (errno = ENOSPC, -1) : __real_pwrite(fd, p, n, offset);
 }
 int __wrap_fsync(int fd) { return count_down(&fail_io_at) ? (errno = EIO, -1) : __real_fsync(fd); }
 int __wrap_rename(const char *from, const char *to) {

@@ -41,7 +41,7 @@ static bool expected_open(expected *e, const char *name) {
     char        path[256];
     sotto_error err = {0};
     *e = (expected){0};
-    snprintf(path, sizeof path, "golden/%s/expected.safetensors", name);
+    snprintf(path, sizeof path, "golden/%.63s/expected.safetensors", name);
     if (sotto_file_open(&e->file, path, true, &err) ||
         sotto_safetensors_parse(&e->list, e->file.data, e->file.size, 0, &err)) {
         TEST_FAIL("%s: %s", path, err.message);
@@ -147,7 +147,7 @@ static void each_model(void (*fn)(const char *name, const char *path, const expe
     for (int i = 0; i < n_names; i++) {
         expected e;
         char     path[256];
-        snprintf(path, sizeof path, "golden/%s", names[i]);
+        snprintf(path, sizeof path, "golden/%.63s", names[i]);
         if (expected_open(&e, names[i])) fn(names[i], path, &e);
         expected_close(&e);
     }

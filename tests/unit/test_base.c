@@ -42,7 +42,7 @@ TEST(buffers_stop_at_their_maximum) {
 }
 
 TEST(maps_keep_the_first_value) {
-    static char keys[5000][8];
+    static char keys[5000][16];
     sotto_map   m = {0};
     for (int i = 0; i < 5000; i++) {
         snprintf(keys[i], sizeof keys[i], "k%d", i);
