@@ -12,7 +12,8 @@ extern "C" {
 typedef struct sotto_chat_turn {
     const char *role;
     const char *content;    /* UTF-8; NULL: empty */
-    const char *tool_calls; /* assistant: JSON [{"name":..., "arguments":{...}}], or OpenAI's form with "function"; NULL */
+    const char *tool_calls; /* assistant: JSON [{"name":..., "arguments":{...}}], or OpenAI's form with
+                               "function"; NULL */
     const char *tool_name;  /* tool: which tool's result this is; may be NULL */
     const char *tool_call_id; /* tool: the "id" of the call that this answers; NULL: results come in the calls' order */
 } sotto_chat_turn;

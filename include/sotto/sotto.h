@@ -44,7 +44,7 @@ extern "C" {
 
 #define SOTTO_VERSION "0.1.0"
 
-/* ---- the machine ------------------------------------------------------------------------------------------- */
+/* ---- the machine --------------------------------------------------------------------------------------- */
 
 typedef struct sotto_system {
     const char *version;
@@ -72,7 +72,7 @@ typedef struct sotto_bytes {
 } sotto_bytes;
 SOTTO_API void sotto_bytes_free(sotto_bytes *b);
 
-/* ---- models ------------------------------------------------------------------------------------------------ */
+/* ---- models -------------------------------------------------------------------------------------------- */
 
 typedef struct sotto_model sotto_model;
 
@@ -110,7 +110,7 @@ SOTTO_API void sotto_model_get_info(const sotto_model *model, sotto_model_info *
  * memory budget, metadata. Opens no weights. */
 SOTTO_API sotto_status sotto_inspect(const char *path, sotto_bytes *json, sotto_error *err);
 
-/* ---- text and tokens --------------------------------------------------------------------------------------- */
+/* ---- text and tokens ----------------------------------------------------------------------------------- */
 
 typedef struct sotto_tokenize_options {
     bool special; /* recognise control tokens in the text */
@@ -133,7 +133,7 @@ SOTTO_API sotto_status sotto_chat_tokens(const sotto_model *model, const sotto_c
 /* Names of the chat formats, for --help; NULL past the end. */
 SOTTO_API const char *sotto_chat_format_name_at(size_t i);
 
-/* ---- sessions ---------------------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------------------------------------ */
 
 typedef struct sotto_session sotto_session;
 
@@ -191,7 +191,7 @@ SOTTO_API sotto_status sotto_session_drop(sotto_session *s, size_t begin, size_t
 SOTTO_API sotto_status sotto_session_save(const sotto_session *s, const char *path, sotto_error *err);
 SOTTO_API sotto_status sotto_session_restore(sotto_session *s, const char *path, sotto_error *err);
 
-/* ---- sampling ---------------------------------------------------------------------------------------------- */
+/* ---- sampling ------------------------------------------------------------------------------------------ */
 
 typedef struct sotto_logit_bias {
     int32_t token;
@@ -220,7 +220,7 @@ struct sotto_sampling {
 /* The defaults that the model's publisher gives in its files, else temperature 0.7, top-k 40, top-p 0.95. */
 SOTTO_API sotto_sampling sotto_sampling_default(const sotto_model *model);
 
-/* ---- generation -------------------------------------------------------------------------------------------- */
+/* ---- generation ---------------------------------------------------------------------------------------- */
 
 typedef struct sotto_generator sotto_generator;
 
@@ -281,7 +281,7 @@ typedef struct sotto_generation {
 } sotto_generation;
 SOTTO_API void sotto_generator_result(const sotto_generator *g, sotto_generation *out);
 
-/* ---- conversion -------------------------------------------------------------------------------------------- */
+/* ---- conversion ---------------------------------------------------------------------------------------- */
 
 typedef struct sotto_convert_options {
     const char       *type;    /* "f32" "f16" "bf16" "q8_0" "q4_0" for the layers' matrices; NULL: "q4_0" */
@@ -296,7 +296,7 @@ SOTTO_API sotto_convert_options sotto_convert_options_default(void);
 SOTTO_API sotto_status sotto_convert(const char *in_path, const char *out_path, const sotto_convert_options *opt,
                                      sotto_error *err);
 
-/* ---- measuring --------------------------------------------------------------------------------------------- */
+/* ---- measuring ----------------------------------------------------------------------------------------- */
 
 /* A GGUF of the true shape of a known model with seeded random weights, for speed measurements without a
  * download. `shape`: see sotto_synthetic_shape_at. type and head as for convert. */

@@ -13,7 +13,7 @@
 
 #include <sotto/error.h>
 
-/* ---- errors ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------- */
 
 /* Fill `err` (may be NULL) and return `status`, so that a failure is one line: return sotto_fail(err, ...). */
 sotto_status sotto_fail(sotto_error *err, sotto_status status, const char *fmt, ...) SOTTO_PRINTF(3, 4);
@@ -32,7 +32,7 @@ sotto_status sotto_fail_prefix(sotto_error *err, sotto_status status, const char
         if (try_status_ != SOTTO_OK) return try_status_;                                                     \
     } while (0)
 
-/* ---- sizes that come from outside ----------------------------------------------------------------------- */
+/* ---- sizes that come from outside ---------------------------------------------------------------------- */
 
 /* a+b, a*b and a rounded up to a multiple of `align` (a power of two); false when the result overflows. */
 static inline bool sotto_size_add(size_t a, size_t b, size_t *out) {
@@ -53,7 +53,7 @@ static inline bool sotto_size_align(size_t a, size_t align, size_t *out) {
 #define SOTTO_MAX(a, b) ((a) > (b) ? (a) : (b))
 #define SOTTO_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- memory --------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------------------- */
 
 /* 64-byte aligned, zeroed; released with sotto_aligned_free. */
 void *sotto_aligned_alloc(size_t n_bytes);
@@ -70,7 +70,7 @@ void *sotto_arena_array(sotto_arena *a, size_t count, size_t size);    /* checke
 char *sotto_arena_text(sotto_arena *a, const char *text, size_t n);    /* copy, NUL added */
 void  sotto_arena_free(sotto_arena *a);                                /* everything; the arena is {0} again */
 
-/* ---- text ----------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------- */
 
 /* Bytes that are lent; not NUL-terminated. */
 typedef struct sotto_str {
@@ -114,7 +114,7 @@ bool   sotto_buf_append_utf8(sotto_buf *b, const char *s, size_t n); /* U+FFFD f
 /* The bytes at the end of s[0..n) that begin a sequence still incomplete (0..3): what a stream holds back. */
 size_t sotto_utf8_incomplete(const char *s, size_t n);
 
-/* ---- map: bytes -> int32 ---------------------------------------------------------------------------------- */
+/* ---- map: bytes -> int32 ------------------------------------------------------------------------------- */
 
 /* Open addressing; keys are lent, not copied. Initialise with {0}. The hash is seeded per process, so a file
  * cannot choose its collisions. */

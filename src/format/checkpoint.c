@@ -12,7 +12,7 @@ struct sotto_checkpoint_private {
     sotto_gguf             **gguf; /* of each file */
 };
 
-/* ---- one file ----------------------------------------------------------------------------------------- */
+/* ---- one file ------------------------------------------------------------------------------------------ */
 
 /* What people give in place of a weight file, by its first bytes. */
 static const struct {
@@ -63,7 +63,7 @@ static sotto_status load_file(struct sotto_checkpoint_private *p, const char *pa
     return status == SOTTO_OK ? SOTTO_OK : sotto_fail_prefix(err, status, "%s", path);
 }
 
-/* ---- Hugging Face folders ----------------------------------------------------------------------------- */
+/* ---- Hugging Face folders ------------------------------------------------------------------------------ */
 
 static sotto_status look_for(bool *found, const char *folder, const char *name, sotto_error *err) {
     char *path = sotto_path_join(folder, name);
@@ -207,7 +207,7 @@ static sotto_status open_folder(struct sotto_checkpoint_private *p, sotto_error 
     return load_weights(p, err);
 }
 
-/* ---- GGUF files --------------------------------------------------------------------------------------- */
+/* ---- GGUF files ---------------------------------------------------------------------------------------- */
 
 /* The end of the names of split files, and what it says: part `no` (from 1) of `count`. */
 enum { SPLIT_SUFFIX_BYTES = sizeof "-00001-of-00003.gguf" - 1 };
@@ -298,7 +298,7 @@ static sotto_status open_gguf(struct sotto_checkpoint_private *p, sotto_error *e
     return SOTTO_OK;
 }
 
-/* ---- any path ----------------------------------------------------------------------------------------- */
+/* ---- any path ------------------------------------------------------------------------------------------ */
 
 static sotto_status open_file(struct sotto_checkpoint_private *p, sotto_error *err) {
     const char *path = p->checkpoint.path;

@@ -9,14 +9,14 @@
 #include "os/os.h"
 #include "tensor/tensor.h"
 
-/* ---- JSON ------------------------------------------------------------------------------------------------ */
+/* ---- JSON ---------------------------------------------------------------------------------------------- */
 
 /* Parse a text, `what` naming it in the error with line and column. Duplicate keys are refused. json_decref(). */
 sotto_status sotto_json_parse(json_t **out, sotto_str text, const char *what, sotto_error *err);
 /* Parse folder/name. *out is NULL (and the result SOTTO_OK) when the file does not exist and `required` is false. */
 sotto_status sotto_json_load(json_t **out, const char *folder, const char *name, bool required, sotto_error *err);
 
-/* ---- GGUF metadata --------------------------------------------------------------------------------------- */
+/* ---- GGUF metadata ------------------------------------------------------------------------------------- */
 
 /* Sources: ggml-org/ggml docs/gguf.md; versions 2 and 3. */
 typedef enum sotto_gguf_type {
@@ -51,7 +51,7 @@ const sotto_gguf_value *sotto_gguf_at(const sotto_gguf *g, size_t i);
 sotto_gguf_type         sotto_gguf_type_of(const sotto_gguf_value *v);      /* ARRAY for arrays */
 sotto_gguf_type         sotto_gguf_item_type_of(const sotto_gguf_value *v); /* element type of an array */
 
-/* ---- checkpoints ------------------------------------------------------------------------------------------ */
+/* ---- checkpoints --------------------------------------------------------------------------------------- */
 
 typedef enum sotto_checkpoint_kind { SOTTO_CHECKPOINT_HF, SOTTO_CHECKPOINT_GGUF } sotto_checkpoint_kind;
 
@@ -83,7 +83,7 @@ void         sotto_checkpoint_close(sotto_checkpoint *c);
 /* NULL when there is none of that name. */
 const sotto_tensor *sotto_checkpoint_find(const sotto_checkpoint *c, const char *name);
 
-/* ---- writing GGUF ------------------------------------------------------------------------------------------ */
+/* ---- writing GGUF -------------------------------------------------------------------------------------- */
 
 /* Written as version 3, tensors in the order of declaration without gaps, as the reference reader demands.
  * Order of calls: open, all keys, all tensors, begin_data, then for each tensor its bytes in pieces, commit.
@@ -95,16 +95,22 @@ sotto_status sotto_gguf_put_i32(sotto_gguf_writer *w, const char *key, int32_t v
 sotto_status sotto_gguf_put_f32(sotto_gguf_writer *w, const char *key, float value, sotto_error *err);
 sotto_status sotto_gguf_put_bool(sotto_gguf_writer *w, const char *key, bool value, sotto_error *err);
 sotto_status sotto_gguf_put_str(sotto_gguf_writer *w, const char *key, sotto_str value, sotto_error *err);
-sotto_status sotto_gguf_put_u32_array(sotto_gguf_writer *w, const char *key, const uint32_t *v, size_t n, sotto_error *err);
-sotto_status sotto_gguf_put_i32_array(sotto_gguf_writer *w, const char *key, const int32_t *v, size_t n, sotto_error *err);
-sotto_status sotto_gguf_put_f32_array(sotto_gguf_writer *w, const char *key, const float *v, size_t n, sotto_error *err);
-sotto_status sotto_gguf_put_bool_array(sotto_gguf_writer *w, const char *key, const bool *v, size_t n, sotto_error *err);
-sotto_status sotto_gguf_put_str_array(sotto_gguf_writer *w, const char *key, const sotto_str *v, size_t n, sotto_error *err);
+sotto_status sotto_gguf_put_u32_array(sotto_gguf_writer *w, const char *key, const uint32_t *v, size_t n,
+                                      sotto_error *err);
+sotto_status sotto_gguf_put_i32_array(sotto_gguf_writer *w, const char *key, const int32_t *v, size_t n,
+                                      sotto_error *err);
+sotto_status sotto_gguf_put_f32_array(sotto_gguf_writer *w, const char *key, const float *v, size_t n,
+                                      sotto_error *err);
+sotto_status sotto_gguf_put_bool_array(sotto_gguf_writer *w, const char *key, const bool *v, size_t n,
+                                       sotto_error *err);
+sotto_status sotto_gguf_put_str_array(sotto_gguf_writer *w, const char *key, const sotto_str *v, size_t n,
+                                      sotto_error *err);
 /* Copy a value of a file that was read, as it is, under its own key. */
 sotto_status sotto_gguf_put_value(sotto_gguf_writer *w, sotto_str key, const sotto_gguf_value *v, sotto_error *err);
 sotto_status sotto_gguf_put_tensor(sotto_gguf_writer *w, const char *name, sotto_dtype dtype, int n_dims,
                                    const int64_t *dim, sotto_error *err);
-uint64_t     sotto_gguf_writer_total_bytes(const sotto_gguf_writer *w); /* of the whole file, once tensors are declared */
+uint64_t
+sotto_gguf_writer_total_bytes(const sotto_gguf_writer *w); /* of the whole file, once tensors are declared */
 sotto_status sotto_gguf_begin_data(sotto_gguf_writer *w, sotto_error *err);
 /* The next bytes of the current tensor; the next tensor begins by itself when one is full (padding included). */
 sotto_status sotto_gguf_write(sotto_gguf_writer *w, const void *data, size_t n_bytes, sotto_error *err);

@@ -50,7 +50,7 @@ static const struct {
     {41, "Q1_0", false},      {42, "Q2_0", false},
 };
 
-/* ---- reading bytes ------------------------------------------------------------------------------------ */
+/* ---- reading bytes ------------------------------------------------------------------------------------- */
 
 typedef struct cursor {
     const uint8_t *file;
@@ -98,7 +98,7 @@ static sotto_status check_count(const cursor *c, uint64_t n, size_t min, sotto_e
                          c->where, (unsigned long long)n, left(c), c->pos, left(c) / min);
 }
 
-/* ---- keys and values ---------------------------------------------------------------------------------- */
+/* ---- keys and values ----------------------------------------------------------------------------------- */
 
 static sotto_status read_type(cursor *c, sotto_gguf_type *out, sotto_error *err) {
     uint32_t type = 0;
@@ -161,7 +161,7 @@ static sotto_status read_key(cursor *c, sotto_gguf *g, size_t index, sotto_error
     return SOTTO_OK;
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 static sotto_status read_tensor_type(const cursor *c, int32_t id, sotto_tensor *t, sotto_error *err) {
     if (sotto_dtype_from_ggml(id, &t->dtype)) return SOTTO_OK;
@@ -269,7 +269,7 @@ static sotto_status read_tensors(cursor *c, const sotto_gguf *g, sotto_tensor_li
     return sotto_tensor_list_end_file(list, first, c->file, c->size, data_start, false, err);
 }
 
-/* ---- the file ----------------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------------------ */
 
 static sotto_status check_version(uint32_t version, sotto_error *err) {
     if (version == 2 || version == 3) return SOTTO_OK;
@@ -327,7 +327,7 @@ void sotto_gguf_free(sotto_gguf *g) {
     free(g);
 }
 
-/* ---- getters ------------------------------------------------------------------------------------------ */
+/* ---- getters ------------------------------------------------------------------------------------------- */
 
 const sotto_gguf_value *sotto_gguf_find(const sotto_gguf *g, const char *key) {
     int32_t i = sotto_map_get(&g->keys, sotto_str_from(key));

@@ -82,7 +82,7 @@ void sotto_gguf_writer_close(sotto_gguf_writer *w) {
     free(w);
 }
 
-/* ---- keys --------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------- */
 
 /* Remember a name that may be there only once. */
 static sotto_status claim(sotto_gguf_writer *w, sotto_map *seen, sotto_str *name, const char *what,
@@ -184,7 +184,7 @@ sotto_status sotto_gguf_put_value(sotto_gguf_writer *w, sotto_str key, const sot
     return emit_scratch(w, err);
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 static sotto_status measure(const char *name, sotto_dtype dtype, int n_dims, const int64_t *dim,
                             size_t *n_bytes, size_t *padded, sotto_error *err) {

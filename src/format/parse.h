@@ -8,7 +8,7 @@
 /* The arguments of "%.*s" for a name from a file, cut so that a message keeps room for its reason. */
 #define SOTTO_NAME(str) (int)SOTTO_MIN((str).n, (size_t)80), (str).p
 
-/* ---- tensors, of one file after the other ------------------------------------------------------------- */
+/* ---- tensors, of one file after the other -------------------------------------------------------------- */
 
 typedef struct sotto_tensor_list {
     sotto_tensor *items;
@@ -28,7 +28,7 @@ sotto_status sotto_tensor_list_end_file(sotto_tensor_list *list, size_t first, c
                                         size_t size, size_t data_start, bool dense, sotto_error *err);
 void         sotto_tensor_list_free(sotto_tensor_list *list);
 
-/* ---- files -------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 /* Append the tensors of a file at file[0..size), which must outlive the list. */
 sotto_status sotto_safetensors_parse(sotto_tensor_list *list, const uint8_t *file, size_t size,

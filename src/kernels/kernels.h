@@ -12,7 +12,7 @@
 
 #include "tensor/tensor.h"
 
-/* ---- activations ------------------------------------------------------------------------------------------ */
+/* ---- activations --------------------------------------------------------------------------------------- */
 
 /* Weights of f32, f16 and bf16 are multiplied with float activations. Quantised weights are multiplied with
  * activations quantised to int8 in blocks of 32 (scale = amax/127, f32), kept in groups of sixteen blocks. In
@@ -35,7 +35,7 @@ static inline size_t sotto_q8_row_bytes(int cols) {
     return ((size_t)cols + SOTTO_Q8_GROUP_ELEMS - 1) / SOTTO_Q8_GROUP_ELEMS * sizeof(sotto_q8_group);
 }
 
-/* ---- products ----------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 /* y[t * y_stride + r] = W[r, :] . x[t, :]  for t in [0, n_tokens), r in [row_begin, row_end). */
 typedef struct sotto_matmul {
@@ -51,7 +51,7 @@ typedef struct sotto_matmul {
 
 typedef void (*sotto_matmul_fn)(const sotto_matmul *m, int32_t row_begin, int32_t row_end);
 
-/* ---- attention ---------------------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------------------- */
 
 /* Keys and values of one KV head, position-major: row p at base + p * stride, head_dim elements of kv dtype
  * (f32, f16 or q8_0). Queries are float, already scaled. Query row i sees positions [begin[i], end[i]).
@@ -82,7 +82,7 @@ typedef struct sotto_attend {
 
 enum { SOTTO_ATTN_HEAD_DIM_MAX = 512 };
 
-/* ---- the table ---------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 typedef enum sotto_activation { SOTTO_ACT_SILU, SOTTO_ACT_GELU_TANH } sotto_activation;
 

@@ -45,7 +45,7 @@ static sotto_attend call_for(const job *j, int32_t kv_head) {
                           .softcap = j->f->transformer->config.attn_softcap};
 }
 
-/* ---- many tokens ----------------------------------------------------------------------------------------------- */
+/* ---- many tokens --------------------------------------------------------------------------------------- */
 
 static void block_unit(void *arg, int chunk, int worker) {
     const job          *j = arg;
@@ -55,7 +55,8 @@ static void block_unit(void *arg, int chunk, int worker) {
     int32_t t0 = chunk / j->layer->n_kv_heads * j->block, t1 = SOTTO_MIN(t0 + j->block, j->n), rows = 0;
     for (int32_t t = t0; t < t1; t++)
         for (int32_t g = 0; g < j->group; g++, rows++) {
-            memcpy(s->q + (size_t)rows * hd, sotto_row(&w->q, t) + (size_t)(kv_head * j->group + g) * hd, (size_t)hd * 4);
+            memcpy(s->q + (size_t)rows * hd, sotto_row(&w->q, t) + (size_t)(kv_head * j->group + g) * hd,
+                   (size_t)hd * 4);
             visible(j, j->position + t, &s->begin[rows], &s->end[rows]);
             s->m_sum[rows] = -INFINITY;
             s->l_sum[rows] = 0;
@@ -74,7 +75,7 @@ static void block_unit(void *arg, int chunk, int worker) {
                   s->sum + (size_t)r * hd, s->l_sum[r], hd);
 }
 
-/* ---- one token --------------------------------------------------------------------------------------------------- */
+/* ---- one token ----------------------------------------------------------------------------------------- */
 
 static void span_unit(void *arg, int chunk, int worker) {
     const job          *j = arg;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- the table ---------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 /* Sizes by symbol, resolved for a layer. */
 typedef enum symbol { ONE, D, Q, KV, HD, FF, V, PL, PLL } symbol;
@@ -59,19 +59,24 @@ static const binding layer_bindings[] = {
     {"attn_output.weight", "self_attn.o_proj.weight", NULL, MATRIX, D, Q, ALWAYS, LAYER(o), false},
     {"post_attention_norm.weight", NULL, "post_attention_layernorm.weight", NORM, ONE, D, POST_NORMS,
      LAYER(post_attn_norm), false},
-    {"ffn_norm.weight", "post_attention_layernorm.weight", "pre_feedforward_layernorm.weight", NORM, ONE, D, ALWAYS,
-     LAYER(ffn_norm), false},
+    {"ffn_norm.weight", "post_attention_layernorm.weight", "pre_feedforward_layernorm.weight", NORM, ONE, D,
+     ALWAYS, LAYER(ffn_norm), false},
     {"ffn_gate.weight", "mlp.gate_proj.weight", NULL, MATRIX, FF, D, ALWAYS, LAYER(gate), false},
     {"ffn_up.weight", "mlp.up_proj.weight", NULL, MATRIX, FF, D, ALWAYS, LAYER(up), false},
     {"ffn_down.weight", "mlp.down_proj.weight", NULL, MATRIX, D, FF, ALWAYS, LAYER(down), false},
-    {"post_ffw_norm.weight", NULL, "post_feedforward_layernorm.weight", NORM, ONE, D, POST_NORMS, LAYER(post_ffn_norm), false},
-    {"inp_gate.weight", "per_layer_input_gate.weight", NULL, MATRIX, PL, D, PER_LAYER, LAYER(per_layer_gate), false},
-    {"proj.weight", "per_layer_projection.weight", NULL, MATRIX, D, PL, PER_LAYER, LAYER(per_layer_proj), false},
-    {"post_norm.weight", "post_per_layer_input_norm.weight", NULL, NORM, ONE, D, PER_LAYER, LAYER(per_layer_norm), false},
-    {"layer_output_scale.weight", "layer_scalar", NULL, VECTOR, ONE, ONE, LAYER_SCALE, LAYER(output_scale), false},
+    {"post_ffw_norm.weight", NULL, "post_feedforward_layernorm.weight", NORM, ONE, D, POST_NORMS,
+     LAYER(post_ffn_norm), false},
+    {"inp_gate.weight", "per_layer_input_gate.weight", NULL, MATRIX, PL, D, PER_LAYER, LAYER(per_layer_gate),
+     false},
+    {"proj.weight", "per_layer_projection.weight", NULL, MATRIX, D, PL, PER_LAYER, LAYER(per_layer_proj),
+     false},
+    {"post_norm.weight", "post_per_layer_input_norm.weight", NULL, NORM, ONE, D, PER_LAYER,
+     LAYER(per_layer_norm), false},
+    {"layer_output_scale.weight", "layer_scalar", NULL, VECTOR, ONE, ONE, LAYER_SCALE, LAYER(output_scale),
+     false},
 };
 
-/* ---- roles ---------------------------------------------------------------------------------------------------- */
+/* ---- roles --------------------------------------------------------------------------------------------- */
 
 static int32_t size_of(const sotto_config *c, const sotto_layer_config *l, symbol s) {
     switch (s) {
@@ -138,7 +143,8 @@ bool sotto_role_next(const sotto_config *c, sotto_role_iter *it, sotto_role *out
 }
 
 /* Under which a folder keeps the text model. */
-static const char *const prefixes[] = {"model.", "model.language_model.", "language_model.model.", "language_model.", ""};
+static const char *const prefixes[] = {"model.", "model.language_model.", "language_model.model.",
+                                       "language_model.", ""};
 
 const sotto_tensor *sotto_role_find(const sotto_checkpoint *c, const sotto_role *role) {
     if (c->kind == SOTTO_CHECKPOINT_GGUF) return sotto_checkpoint_find(c, role->gguf);
@@ -151,11 +157,12 @@ const sotto_tensor *sotto_role_find(const sotto_checkpoint *c, const sotto_role 
     return NULL;
 }
 
-/* ---- binding ---------------------------------------------------------------------------------------------------- */
+/* ---- binding ------------------------------------------------------------------------------------------- */
 
 static sotto_status wrong_shape(const sotto_tensor *t, const sotto_role *role, sotto_error *err) {
-    return sotto_fail_at(err, SOTTO_FORMAT, t->file_offset, "tensor %.*s: shape %lldx%lld, expected %dx%d (rows x columns)",
-                         (int)t->name.n, t->name.p, (long long)t->dim[1], (long long)t->dim[0], (int)role->rows,
+    return sotto_fail_at(err, SOTTO_FORMAT, t->file_offset,
+                         "tensor %.*s: shape %lldx%lld, expected %dx%d (rows x columns)", (int)t->name.n,
+                         t->name.p, (long long)t->dim[1], (long long)t->dim[0], (int)role->rows,
                          (int)role->cols);
 }
 
@@ -174,8 +181,9 @@ static sotto_status bind_vector(float **out, const sotto_tensor *t, const sotto_
     bool scalar = t->n_dims == 0 && role->cols == 1;
     if (!scalar && (t->n_dims != 1 || t->dim[0] != role->cols)) return wrong_shape(t, role, err);
     if (t->dtype != SOTTO_F32 && t->dtype != SOTTO_F16 && t->dtype != SOTTO_BF16)
-        return sotto_fail_at(err, SOTTO_UNSUPPORTED, t->file_offset, "tensor %.*s: a vector of type %s (f32, f16 and bf16 are "
-                                                                     "supported)",
+        return sotto_fail_at(err, SOTTO_UNSUPPORTED, t->file_offset,
+                             "tensor %.*s: a vector of type %s (f32, f16 and bf16 are "
+                             "supported)",
                              (int)t->name.n, t->name.p, sotto_dtype_get(t->dtype)->name);
     float *v = sotto_arena_array(arena, (size_t)role->cols, sizeof *v);
     if (!v) return sotto_fail_memory(err, "a weight vector");
@@ -223,8 +231,10 @@ static sotto_status bind_role(const binder *b, int32_t layer, const sotto_role *
     if (!found && qkv && gguf && (found = find_fused_qkv(b, layer, role, &part))) view = &part;
     if (!found && !role->required) return SOTTO_OK;
     if (!found)
-        return sotto_fail(b->err, SOTTO_FORMAT, "tensor %s is missing: the file is incomplete, or of a variant of %s that is "
-                                                "not supported", gguf ? role->gguf : role->hf, t->config.family->name);
+        return sotto_fail(b->err, SOTTO_FORMAT,
+                          "tensor %s is missing: the file is incomplete, or of a variant of %s that is "
+                          "not supported",
+                          gguf ? role->gguf : role->hf, t->config.family->name);
     b->used[found - b->c->tensors] = true;
     t->n_params += (uint64_t)role->rows * (uint64_t)role->cols;
     uint8_t *base = layer < 0 ? (uint8_t *)t : (uint8_t *)&t->layers[layer];
@@ -260,8 +270,9 @@ static int32_t layer_of(const sotto_checkpoint *c, sotto_str name, sotto_str *re
 /* A tensor of a layer that found no place would be a part of the model left out: its results would be wrong. Left over
  * may be the keys of layers that share another's, layers that only speculation uses, and stored rotary frequencies. */
 static sotto_status check_leftovers(const binder *b) {
-    static const char *const unused[] = {".attn_k.", ".attn_v.", ".attn_k_norm.", ".self_attn.k_proj.", ".self_attn.v_proj.",
-                                         ".self_attn.k_norm.", ".self_attn.v_norm."};
+    static const char *const unused[] = {".attn_k.",           ".attn_v.",           ".attn_k_norm.",
+                                         ".self_attn.k_proj.", ".self_attn.v_proj.", ".self_attn.k_norm.",
+                                         ".self_attn.v_norm."};
     const sotto_config      *config = &b->t->config;
     for (size_t i = 0; i < b->c->n_tensors; i++) {
         sotto_str name = b->c->tensors[i].name, rest;
@@ -271,9 +282,10 @@ static sotto_status check_leftovers(const binder *b) {
         for (size_t u = 0; u < SOTTO_COUNT(unused); u++)
             fine |= !sotto_layer_owns_kv(config, layer) && sotto_str_starts(rest, unused[u]);
         if (!fine)
-            return sotto_fail(b->err, SOTTO_UNSUPPORTED, "tensor %.*s is not one that %s has: the file is of a variant that is "
-                                                         "not supported", (int)SOTTO_MIN(name.n, (size_t)100), name.p,
-                              config->family->name);
+            return sotto_fail(b->err, SOTTO_UNSUPPORTED,
+                              "tensor %.*s is not one that %s has: the file is of a variant that is "
+                              "not supported",
+                              (int)SOTTO_MIN(name.n, (size_t)100), name.p, config->family->name);
     }
     return SOTTO_OK;
 }

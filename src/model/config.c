@@ -21,7 +21,8 @@ static sotto_status check_layer(const sotto_config *c, int32_t i, sotto_error *e
         return sotto_fail(err, SOTTO_FORMAT, "layer %d: head size %d is not an even number up to %d", (int)i,
                           (int)l->head_dim, (int)SOTTO_ATTN_HEAD_DIM_MAX);
     if (l->n_ff < 1 || l->n_ff > 1 << 20)
-        return sotto_fail(err, SOTTO_FORMAT, "layer %d: feed-forward length %d is not in 1..1048576", (int)i, (int)l->n_ff);
+        return sotto_fail(err, SOTTO_FORMAT, "layer %d: feed-forward length %d is not in 1..1048576", (int)i,
+                          (int)l->n_ff);
     if (l->window < 0)
         return sotto_fail(err, SOTTO_FORMAT, "layer %d: sliding window %d is below 1", (int)i, (int)l->window);
     if (l->rope >= 0 && c->ropes[l->rope].head_dim != l->head_dim)
@@ -29,7 +30,8 @@ static sotto_status check_layer(const sotto_config *c, int32_t i, sotto_error *e
                           (int)l->head_dim, (int)c->ropes[l->rope].head_dim);
     if (l->kv_layer < 0 || l->kv_layer > i || c->layers[l->kv_layer].kv_layer != l->kv_layer ||
         c->layers[l->kv_layer].head_dim != l->head_dim || c->layers[l->kv_layer].n_kv_heads != l->n_kv_heads)
-        return sotto_fail(err, SOTTO_FORMAT, "layer %d shares the keys of layer %d, which has none of that shape", (int)i,
+        return sotto_fail(err, SOTTO_FORMAT,
+                          "layer %d shares the keys of layer %d, which has none of that shape", (int)i,
                           (int)l->kv_layer);
     return SOTTO_OK;
 }
@@ -44,7 +46,8 @@ sotto_status sotto_config_check(sotto_config *c, sotto_error *err) {
     if (c->context_length < 1 || c->context_length > 1 << 28)
         return sotto_fail(err, SOTTO_FORMAT, "context length %d is not in 1..268435456", (int)c->context_length);
     if (c->per_layer_embd < 0 || c->per_layer_embd > 1 << 16)
-        return sotto_fail(err, SOTTO_FORMAT, "per-layer embedding length %d is not in 0..65536", (int)c->per_layer_embd);
+        return sotto_fail(err, SOTTO_FORMAT, "per-layer embedding length %d is not in 0..65536",
+                          (int)c->per_layer_embd);
     if (!(c->eps > 0) || !(c->eps < 1))
         return sotto_fail(err, SOTTO_FORMAT, "RMSNorm epsilon %g is not in (0, 1)", (double)c->eps);
     if (!(c->attn_scale > 0) || !isfinite(c->attn_scale) || !(c->attn_softcap >= 0) || !(c->final_softcap >= 0) ||

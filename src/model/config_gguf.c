@@ -38,7 +38,8 @@ static sotto_status get_float(const reader *r, const char *suffix, float fallbac
     const sotto_gguf_value *v = find(r, suffix);
     double                  x = (double)fallback;
     if (v && !sotto_gguf_get_f64(v, &x))
-        return sotto_fail(r->err, SOTTO_FORMAT, "metadata key %.*s.%s is not a number", (int)r->arch.n, r->arch.p, suffix);
+        return sotto_fail(r->err, SOTTO_FORMAT, "metadata key %.*s.%s is not a number", (int)r->arch.n,
+                          r->arch.p, suffix);
     *out = (float)x;
     return SOTTO_OK;
 }
@@ -72,7 +73,8 @@ static sotto_status load_layers(const reader *r, sotto_config *c, int32_t size[S
     SOTTO_TRY(get_int(r, "attention.key_length_swa", 0, head_dim, &head_dim_local));
     SOTTO_TRY(get_int(r, "attention.value_length", 0, head_dim, &size[0]));
     if (size[0] != head_dim)
-        return sotto_fail(r->err, SOTTO_UNSUPPORTED, "keys of %d and values of %d per head: unequal sizes are not supported",
+        return sotto_fail(r->err, SOTTO_UNSUPPORTED,
+                          "keys of %d and values of %d per head: unequal sizes are not supported",
                           (int)head_dim, (int)size[0]);
     SOTTO_TRY(get_int(r, "attention.sliding_window", 0, f->window_period ? 4096 : 0, &window));
     SOTTO_TRY(get_int(r, "attention.shared_kv_layers", 0, 0, &n_shared));
@@ -108,7 +110,8 @@ static sotto_status apply_rope_factors(const reader *r, sotto_rope_config *rope)
     const sotto_tensor *t = sotto_checkpoint_find(r->checkpoint, "rope_freqs.weight");
     if (!t) return SOTTO_OK;
     if (t->dtype != SOTTO_F32 || t->n_dims != 1 || t->dim[0] != rope->head_dim / 2)
-        return sotto_fail(r->err, SOTTO_FORMAT, "tensor rope_freqs.weight: expected %d f32 values", (int)(rope->head_dim / 2));
+        return sotto_fail(r->err, SOTTO_FORMAT, "tensor rope_freqs.weight: expected %d f32 values",
+                          (int)(rope->head_dim / 2));
     for (int32_t i = 0; i < rope->head_dim / 2; i++) {
         float factor;
         memcpy(&factor, (const char *)t->data + 4 * (size_t)i, 4);
@@ -119,7 +122,8 @@ static sotto_status apply_rope_factors(const reader *r, sotto_rope_config *rope)
     return SOTTO_OK;
 }
 
-static sotto_status load_ropes(const reader *r, sotto_config *c, const int32_t size[SOTTO_ROPE_COUNT], sotto_arena *arena) {
+static sotto_status load_ropes(const reader *r, sotto_config *c, const int32_t size[SOTTO_ROPE_COUNT],
+                               sotto_arena *arena) {
     float     base, base_local, factor = 1;
     int32_t   n_rot;
     sotto_str type = {0};
@@ -127,13 +131,15 @@ static sotto_status load_ropes(const reader *r, sotto_config *c, const int32_t s
     SOTTO_TRY(get_float(r, "rope.freq_base_swa", c->family->rope_base_local, &base_local));
     SOTTO_TRY(get_int(r, "rope.dimension_count", 0, size[SOTTO_ROPE_GLOBAL], &n_rot));
     if (n_rot != size[SOTTO_ROPE_GLOBAL])
-        return sotto_fail(r->err, SOTTO_UNSUPPORTED, "rotary embeddings over %d of %d dimensions are not supported", (int)n_rot,
+        return sotto_fail(r->err, SOTTO_UNSUPPORTED,
+                          "rotary embeddings over %d of %d dimensions are not supported", (int)n_rot,
                           (int)size[SOTTO_ROPE_GLOBAL]);
     (void)sotto_gguf_get_str(find(r, "rope.scaling.type"), &type);
     if (sotto_str_is(type, "linear"))
         SOTTO_TRY(get_float(r, "rope.scaling.factor", 1, &factor));
     else if (type.n > 0 && !sotto_str_is(type, "none"))
-        return sotto_fail(r->err, SOTTO_UNSUPPORTED, "rope scaling \"%.*s\" is not supported (linear and none are)", (int)type.n,
+        return sotto_fail(r->err, SOTTO_UNSUPPORTED,
+                          "rope scaling \"%.*s\" is not supported (linear and none are)", (int)type.n,
                           type.p);
     SOTTO_TRY(sotto_rope_init(&c->ropes[SOTTO_ROPE_GLOBAL], arena, size[SOTTO_ROPE_GLOBAL], base, factor,
                               size[SOTTO_ROPE_GLOBAL] / 2, r->err));
@@ -160,8 +166,10 @@ sotto_status sotto_config_from_gguf(sotto_config *c, const sotto_checkpoint *che
     if (!sotto_gguf_get_str(sotto_gguf_find(checkpoint->gguf, "general.architecture"), &r.arch))
         return sotto_fail(err, SOTTO_FORMAT, "metadata key general.architecture is missing");
     if (!(c->family = sotto_family_by_gguf(r.arch)))
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "architecture \"%.*s\" is not supported (gemma, gemma2, gemma3, gemma4, llama, "
-                                                  "qwen2, qwen3 and smollm3 are)", (int)r.arch.n, r.arch.p);
+        return sotto_fail(err, SOTTO_UNSUPPORTED,
+                          "architecture \"%.*s\" is not supported (gemma, gemma2, gemma3, gemma4, llama, "
+                          "qwen2, qwen3 and smollm3 are)",
+                          (int)r.arch.n, r.arch.p);
     sotto_str name = {0};
     (void)sotto_gguf_get_str(sotto_gguf_find(checkpoint->gguf, "general.name"), &name);
     if (!(c->name = sotto_arena_text(arena, name.p, name.n))) return sotto_fail_memory(err, "the model's name");
@@ -190,7 +198,8 @@ sotto_status sotto_config_from_gguf(sotto_config *c, const sotto_checkpoint *che
     int32_t size[SOTTO_ROPE_COUNT];
     SOTTO_TRY(load_layers(&r, c, size));
     SOTTO_TRY(load_ropes(&r, c, size, arena));
-    SOTTO_TRY(get_float(&r, "attention.scale", c->family->unit_attn_scale ? 1.0f : 1.0f / sqrtf(query_scalar(c)), &scale));
+    SOTTO_TRY(get_float(&r, "attention.scale",
+                        c->family->unit_attn_scale ? 1.0f : 1.0f / sqrtf(query_scalar(c)), &scale));
     c->attn_scale = scale;
     return SOTTO_OK;
 }

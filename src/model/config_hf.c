@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* ---- fields ----------------------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------------------- */
 
 /* An integer at `key`; absent or null gives `fallback`, or an error when that is negative. */
 static sotto_status get_int(const json_t *o, const char *key, int32_t fallback, int32_t *out, sotto_error *err) {
@@ -35,7 +35,7 @@ static bool get_bool(const json_t *o, const char *key, bool fallback) {
     return json_is_boolean(v) ? json_is_true(v) : fallback;
 }
 
-/* ---- rotary embeddings -------------------------------------------------------------------------------------- */
+/* ---- rotary embeddings --------------------------------------------------------------------------------- */
 
 /* Llama 3's scaling stretches low frequencies by `factor`, leaves high ones, and blends between. */
 static sotto_status scale_llama3(sotto_rope_config *rope, const json_t *p, sotto_error *err) {
@@ -76,8 +76,10 @@ static sotto_status rope_from_json(sotto_rope_config *rope, const json_t *p, flo
     if (strcmp(type, "linear") == 0 || proportional)
         SOTTO_TRY(get_float(p, "factor", 1, &factor, err));
     else if (strcmp(type, "default") != 0 && strcmp(type, "llama3") != 0)
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "config.json: rope type \"%s\" is not supported (default, linear, llama3 "
-                                                  "and proportional are)", type);
+        return sotto_fail(err, SOTTO_UNSUPPORTED,
+                          "config.json: rope type \"%s\" is not supported (default, linear, llama3 "
+                          "and proportional are)",
+                          type);
     SOTTO_TRY(sotto_rope_init(rope, arena, head_dim, base, factor, (int32_t)(partial * (float)head_dim) / 2, err));
     return strcmp(type, "llama3") == 0 ? scale_llama3(rope, p, err) : SOTTO_OK;
 }
@@ -98,11 +100,12 @@ static sotto_status load_ropes(sotto_config *c, const json_t *o, const int32_t h
     SOTTO_TRY(get_float(o, "rope_local_base_freq", c->family->rope_base_local, &base_local, err));
     SOTTO_TRY(rope_from_json(&c->ropes[SOTTO_ROPE_GLOBAL], global, base, head_dim[SOTTO_ROPE_GLOBAL], arena, err));
     if (c->family->rope_base_local > 0)
-        SOTTO_TRY(rope_from_json(&c->ropes[SOTTO_ROPE_LOCAL], local, base_local, head_dim[SOTTO_ROPE_LOCAL], arena, err));
+        SOTTO_TRY(rope_from_json(&c->ropes[SOTTO_ROPE_LOCAL], local, base_local, head_dim[SOTTO_ROPE_LOCAL],
+                                 arena, err));
     return SOTTO_OK;
 }
 
-/* ---- layers --------------------------------------------------------------------------------------------------- */
+/* ---- layers -------------------------------------------------------------------------------------------- */
 
 /* Whether layer i slides: by layer_types, else by the period, else (Mistral) every layer when there is a window. */
 static sotto_status layer_slides(const sotto_config *c, const json_t *o, int32_t i, bool *slides, sotto_error *err) {
@@ -110,8 +113,10 @@ static sotto_status layer_slides(const sotto_config *c, const json_t *o, int32_t
     if (json_is_array(types)) {
         const char *type = json_string_value(json_array_get(types, (size_t)i));
         if (!type || (strcmp(type, "sliding_attention") != 0 && strcmp(type, "full_attention") != 0))
-            return sotto_fail(err, SOTTO_UNSUPPORTED, "config.json: layer_types[%d] is \"%s\": only full_attention and "
-                                                      "sliding_attention are supported", (int)i, type ? type : "absent");
+            return sotto_fail(err, SOTTO_UNSUPPORTED,
+                              "config.json: layer_types[%d] is \"%s\": only full_attention and "
+                              "sliding_attention are supported",
+                              (int)i, type ? type : "absent");
         *slides = type[0] == 's';
         return SOTTO_OK;
     }
@@ -158,9 +163,11 @@ static sotto_status load_layers(sotto_config *c, const json_t *o, sotto_arena *a
     SOTTO_TRY(get_int(o, "intermediate_size", -1, &n_ff, err));
     SOTTO_TRY(get_int(o, "sliding_window", f->window_period ? 4096 : 0, &window, err));
     SOTTO_TRY(get_int(o, "num_kv_shared_layers", 0, &n_shared, err));
-    if (n_ff > 1 << 20) return sotto_fail(err, SOTTO_FORMAT, "config.json: intermediate_size %d is too large", (int)n_ff);
+    if (n_ff > 1 << 20)
+        return sotto_fail(err, SOTTO_FORMAT, "config.json: intermediate_size %d is too large", (int)n_ff);
     if (n_shared >= c->n_layers && n_shared > 0)
-        return sotto_fail(err, SOTTO_FORMAT, "config.json: num_kv_shared_layers %d leaves no layer with keys", (int)n_shared);
+        return sotto_fail(err, SOTTO_FORMAT, "config.json: num_kv_shared_layers %d leaves no layer with keys",
+                          (int)n_shared);
     bool          wide = get_bool(o, "use_double_wide_mlp", false);
     const json_t *nope = json_object_get(o, "no_rope_layers");
     int32_t       nope_period, size[SOTTO_ROPE_COUNT] = {head_dim, head_dim};
@@ -169,7 +176,8 @@ static sotto_status load_layers(sotto_config *c, const json_t *o, sotto_arena *a
 
     for (int32_t i = 0; i < c->n_layers; i++) {
         sotto_layer_config *l = &c->layers[i];
-        *l = (sotto_layer_config){.n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .n_ff = n_ff, .kv_layer = i};
+        *l = (sotto_layer_config){
+            .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .n_ff = n_ff, .kv_layer = i};
         bool slides = false, shared = i >= c->n_layers - n_shared;
         if (window > 0) SOTTO_TRY(layer_slides(c, o, i, &slides, err));
         if (slides) l->window = window;
@@ -188,7 +196,7 @@ static sotto_status load_layers(sotto_config *c, const json_t *o, sotto_arena *a
     return load_ropes(c, o, size, arena, err);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 sotto_status sotto_config_from_hf(sotto_config *c, const json_t *config, sotto_arena *arena, sotto_error *err) {
     if (!json_is_object(config)) return sotto_fail(err, SOTTO_FORMAT, "config.json does not hold an object");
@@ -198,12 +206,15 @@ sotto_status sotto_config_from_hf(sotto_config *c, const json_t *config, sotto_a
     if (!type) type = json_string_value(json_object_get(config, "model_type"));
     if (!type) return sotto_fail(err, SOTTO_FORMAT, "config.json: model_type is missing");
     if (!(c->family = sotto_family_by_hf(sotto_str_from(type))))
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "config.json: model_type \"%s\" is not supported (Gemma 1-4, Llama, Mistral, "
-                                                  "Qwen 2.5 and 3, SmolLM 2 and 3 are)", type);
+        return sotto_fail(err, SOTTO_UNSUPPORTED,
+                          "config.json: model_type \"%s\" is not supported (Gemma 1-4, Llama, Mistral, "
+                          "Qwen 2.5 and 3, SmolLM 2 and 3 are)",
+                          type);
     if (get_bool(o, "enable_moe_block", false))
         return sotto_fail(err, SOTTO_UNSUPPORTED, "config.json: mixture-of-experts models are not supported");
     if (get_bool(o, "attention_bias", false) || get_bool(o, "mlp_bias", false))
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "config.json: attention_bias and mlp_bias are not supported for %s", type);
+        return sotto_fail(err, SOTTO_UNSUPPORTED,
+                          "config.json: attention_bias and mlp_bias are not supported for %s", type);
 
     c->name = "";
     bool gemma = c->family->embed_scaled, gemma2 = c->family->window_period == 2;
@@ -223,7 +234,8 @@ sotto_status sotto_config_from_hf(sotto_config *c, const json_t *config, sotto_a
     SOTTO_TRY(load_layers(c, o, arena, err));
 
     float scalar;
-    SOTTO_TRY(get_float(o, "query_pre_attn_scalar", c->family->post_norms ? 256.0f : (float)c->layers[0].head_dim, &scalar, err));
+    SOTTO_TRY(get_float(o, "query_pre_attn_scalar",
+                        c->family->post_norms ? 256.0f : (float)c->layers[0].head_dim, &scalar, err));
     c->attn_scale = c->family->unit_attn_scale ? 1.0f : 1.0f / sqrtf(scalar);
     return SOTTO_OK;
 }

@@ -15,7 +15,7 @@
 /* Tokens from which on per-token steps are worth waking the other threads for. */
 enum { PARALLEL_TOKENS_MIN = 4 };
 
-/* ---- products ------------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 typedef struct product {
     const sotto_matrix *w; /* data NULL: nothing to do */
@@ -64,7 +64,7 @@ static void product_chunk(void *arg, int chunk, int worker) {
                                   sotto_row((p + 1)->y, t) + begin, end - begin);
 }
 
-/* ---- per-token steps ------------------------------------------------------------------------------------------ */
+/* ---- per-token steps ----------------------------------------------------------------------------------- */
 
 typedef void (*token_fn)(const sotto_forward *f, void *arg, int32_t token);
 typedef struct token_job {
@@ -94,14 +94,16 @@ typedef struct quantize_args {
 
 static void quantize_token(const sotto_forward *f, void *arg, int32_t t) {
     const quantize_args *a = arg;
-    f->kernels->quantize_q8(sotto_row(a->x, t), (sotto_q8_group *)(void *)(f->workspace->q8 + (size_t)t * f->workspace->q8_stride),
-                            a->cols);
+    f->kernels->quantize_q8(
+        sotto_row(a->x, t),
+        (sotto_q8_group *)(void *)(f->workspace->q8 + (size_t)t * f->workspace->q8_stride), a->cols);
 }
 
 /* y_i = W_i . x for every product; `gated`: two products of equal shape, the first is then act(y0) * y1. */
 static void multiply_all(const sotto_forward *f, const sotto_rows *x, const product *products, int32_t n_products,
                          int32_t n_tokens, bool gated) {
-    product_job job = {.f = f, .x = x, .products = products, .n_products = n_products, .n_tokens = n_tokens, .gated = gated};
+    product_job job = {
+        .f = f, .x = x, .products = products, .n_products = n_products, .n_tokens = n_tokens, .gated = gated};
     bool        q8 = false;
     for (int32_t i = 0; i < n_products; i++) {
         const sotto_matrix *w = products[i].w;
@@ -143,7 +145,7 @@ static void residual_token(const sotto_forward *f, void *arg, int32_t t) {
     if (a->scale) f->kernels->scale(x, *a->scale, c->n_embd);
 }
 
-/* ---- embedding -------------------------------------------------------------------------------------------------- */
+/* ---- embedding ----------------------------------------------------------------------------------------- */
 
 typedef struct embed_args {
     const int32_t *tokens;
@@ -159,7 +161,8 @@ static void embed_token(const sotto_forward *f, void *arg, int32_t t) {
     if (m->config.family->embed_scaled) f->kernels->scale(x, m->config.embed_scale, m->config.n_embd);
     for (int r = 0; r < SOTTO_ROPE_COUNT; r++)
         if (m->config.ropes[r].inv_freq)
-            sotto_rope_angles(&m->config.ropes[r], a->position + t, sotto_row(&ws->cosines[r], t), sotto_row(&ws->sines[r], t));
+            sotto_rope_angles(&m->config.ropes[r], a->position + t, sotto_row(&ws->cosines[r], t),
+                              sotto_row(&ws->sines[r], t));
 }
 
 /* Gemma 4: per layer, (norm(Wproj x / sqrt(n_embd)) + embedding * sqrt(width)) / sqrt(2). The projection is in
@@ -188,7 +191,7 @@ static void per_layer_token(const sotto_forward *f, void *arg, int32_t t) {
     f->kernels->scale(p, 1.0f / sqrtf(2.0f), total);
 }
 
-/* ---- a layer ------------------------------------------------------------------------------------------------------ */
+/* ---- a layer ------------------------------------------------------------------------------------------- */
 
 typedef struct layer_args {
     int32_t layer, position;
@@ -233,7 +236,8 @@ static void activate_per_layer_token(const sotto_forward *f, void *arg, int32_t 
     const layer_args   *a = arg;
     const sotto_config *c = &f->transformer->config;
     f->kernels->activate(c->family->activation, sotto_row(&f->workspace->gate, t),
-                         sotto_row(&f->workspace->per_layer, t) + (size_t)a->layer * c->per_layer_embd, c->per_layer_embd);
+                         sotto_row(&f->workspace->per_layer, t) + (size_t)a->layer * c->per_layer_embd,
+                         c->per_layer_embd);
 }
 
 static void run_layer(const sotto_forward *f, int32_t layer, int32_t position, int32_t n) {
@@ -263,7 +267,7 @@ static void run_layer(const sotto_forward *f, int32_t layer, int32_t position, i
     each_token(f, n, residual_token, &(residual_args){w->per_layer_norm, w->output_scale});
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static void write_logits(const sotto_forward *f, int32_t n, int32_t n_logits, float *logits) {
     const sotto_transformer *m = f->transformer;

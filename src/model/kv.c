@@ -17,7 +17,8 @@ static bool layer_sizes(const sotto_layer_config *l, sotto_dtype dtype, int32_t 
 
 sotto_status sotto_kv_open(sotto_kv *kv, const sotto_config *c, sotto_dtype dtype, int32_t context, sotto_error *err) {
     *kv = (sotto_kv){.config = c, .dtype = dtype, .context = context};
-    if (!(kv->layers = calloc((size_t)c->n_layers, sizeof *kv->layers))) return sotto_fail_memory(err, "the KV cache's table");
+    if (!(kv->layers = calloc((size_t)c->n_layers, sizeof *kv->layers)))
+        return sotto_fail_memory(err, "the KV cache's table");
     size_t total = 0;
     for (int32_t i = 0; i < c->n_layers; i++) {
         sotto_kv_layer *l = &kv->layers[i];
@@ -125,7 +126,8 @@ static void rotate(const sotto_kv *kv, const sotto_kernels *k, int32_t layer, in
     const sotto_config       *c = kv->config;
     const sotto_layer_config *lc = &c->layers[layer];
     if (lc->rope < 0) return;
-    float          cosines[SOTTO_ATTN_HEAD_DIM_MAX / 2], sines[SOTTO_ATTN_HEAD_DIM_MAX / 2], row[SOTTO_ATTN_HEAD_DIM_MAX];
+    float cosines[SOTTO_ATTN_HEAD_DIM_MAX / 2], sines[SOTTO_ATTN_HEAD_DIM_MAX / 2],
+        row[SOTTO_ATTN_HEAD_DIM_MAX];
     const int32_t  n_pairs = lc->head_dim / 2;
     sotto_rope_angles(&c->ropes[lc->rope], delta, cosines, sines);
     for (int32_t h = 0; h < lc->n_kv_heads; h++) {
@@ -141,14 +143,16 @@ static void rotate(const sotto_kv *kv, const sotto_kernels *k, int32_t layer, in
 
 sotto_status sotto_kv_drop(sotto_kv *kv, const sotto_kernels *k, int32_t begin, int32_t end, sotto_error *err) {
     if (begin < 0 || begin > end || end > kv->n)
-        return sotto_fail(err, SOTTO_INVALID, "cannot drop the tokens %d to %d of %d", (int)begin, (int)end, (int)kv->n);
+        return sotto_fail(err, SOTTO_INVALID, "cannot drop the tokens %d to %d of %d", (int)begin, (int)end,
+                          (int)kv->n);
     int32_t delta = end - begin;
     for (int32_t i = 0; i < kv->config->n_layers && delta > 0; i++) {
         sotto_kv_layer *l = &kv->layers[i];
         if (!l->k) continue;
         int32_t from = SOTTO_MAX(end, l->floor);
         for (int32_t h = 0; h < kv->config->layers[i].n_kv_heads && from < kv->n; h++) {
-            size_t offset = (size_t)h * l->head_bytes + (size_t)from * l->stride, n = (size_t)(kv->n - from) * l->stride;
+            size_t offset = (size_t)h * l->head_bytes + (size_t)from * l->stride,
+                   n = (size_t)(kv->n - from) * l->stride;
             memmove(l->k + offset - (size_t)delta * l->stride, l->k + offset, n);
             memmove(l->v + offset - (size_t)delta * l->stride, l->v + offset, n);
         }
@@ -170,7 +174,8 @@ sotto_status sotto_kv_each_run(sotto_kv *kv, sotto_kv_run_fn fn, void *user, sot
         int32_t         from = SOTTO_MIN(l->floor, kv->n);
         if (!l->k || from == kv->n) continue;
         for (int32_t h = 0; h < kv->config->layers[i].n_kv_heads; h++) {
-            size_t offset = (size_t)h * l->head_bytes + (size_t)from * l->stride, n = (size_t)(kv->n - from) * l->stride;
+            size_t offset = (size_t)h * l->head_bytes + (size_t)from * l->stride,
+                   n = (size_t)(kv->n - from) * l->stride;
             SOTTO_TRY(fn(user, l->k + offset, n, err));
             SOTTO_TRY(fn(user, l->v + offset, n, err));
         }

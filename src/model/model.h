@@ -11,7 +11,7 @@
 #include "kernels/kernels.h"
 #include "os/os.h"
 
-/* ---- families ------------------------------------------------------------------------------------------------- */
+/* ---- families ------------------------------------------------------------------------------------------ */
 
 /* How a family differs from the plain Llama block (RMSNorm, SwiGLU, grouped-query attention with RoPE). */
 typedef struct sotto_family {
@@ -39,7 +39,7 @@ const sotto_family *sotto_family_by_gguf(sotto_str architecture);
 const sotto_family *sotto_family_by_hf(sotto_str model_type);
 const sotto_family *sotto_family_at(size_t i); /* NULL past the end */
 
-/* ---- config --------------------------------------------------------------------------------------------------- */
+/* ---- config -------------------------------------------------------------------------------------------- */
 
 typedef struct sotto_layer_config {
     int32_t n_heads, n_kv_heads, head_dim;
@@ -92,7 +92,7 @@ static inline int32_t sotto_layer_q_dim(const sotto_layer_config *l) { return l-
 static inline int32_t sotto_layer_kv_dim(const sotto_layer_config *l) { return l->n_kv_heads * l->head_dim; }
 static inline bool    sotto_layer_owns_kv(const sotto_config *c, int32_t i) { return c->layers[i].kv_layer == i; }
 
-/* ---- weights -------------------------------------------------------------------------------------------------- */
+/* ---- weights ------------------------------------------------------------------------------------------- */
 
 /* rows x cols of blocks, in the mapped file. data NULL: the model has none. */
 typedef struct sotto_matrix {
@@ -111,7 +111,7 @@ typedef struct sotto_layer {
     float *output_scale;                                          /* [1] */
     sotto_matrix q, k, v, o;                                      /* v of v_from_k: none */
     sotto_matrix gate, up, down;
-    sotto_matrix per_layer_gate, per_layer_proj;                  /* [per_layer_embd, n_embd], [n_embd, per_layer_embd] */
+    sotto_matrix per_layer_gate, per_layer_proj; /* [per_layer_embd, n_embd], [n_embd, per_layer_embd] */
 } sotto_layer;
 
 typedef struct sotto_transformer {
@@ -131,7 +131,12 @@ sotto_status sotto_transformer_open(sotto_transformer **out, const sotto_checkpo
 void         sotto_transformer_close(sotto_transformer *t);
 
 /* How each tensor is called in both formats and what it must look like: bind.c's table, also used by convert. */
-typedef enum sotto_role_kind { SOTTO_ROLE_MATRIX, SOTTO_ROLE_EMBEDDING, SOTTO_ROLE_VECTOR, SOTTO_ROLE_NORM } sotto_role_kind;
+typedef enum sotto_role_kind {
+    SOTTO_ROLE_MATRIX,
+    SOTTO_ROLE_EMBEDDING,
+    SOTTO_ROLE_VECTOR,
+    SOTTO_ROLE_NORM
+} sotto_role_kind;
 typedef struct sotto_role {
     char            gguf[64], hf[128]; /* complete names for this layer and file */
     sotto_role_kind kind;
@@ -148,7 +153,7 @@ bool sotto_role_next(const sotto_config *c, sotto_role_iter *it, sotto_role *out
 /* The tensor that fills a role in a checkpoint, tried under every prefix that folders use; NULL: none. */
 const sotto_tensor *sotto_role_find(const sotto_checkpoint *c, const sotto_role *role);
 
-/* ---- KV cache ------------------------------------------------------------------------------------------------- */
+/* ---- KV cache ------------------------------------------------------------------------------------------ */
 
 /* Keys and values of every layer that owns some, addressed by position: [kv_head][context][head_dim] of `dtype`.
  * Address space is reserved for the whole context and memory is taken by the page as positions are written. Layers
@@ -188,7 +193,7 @@ sotto_status sotto_kv_drop(sotto_kv *kv, const sotto_kernels *k, int32_t begin, 
 typedef sotto_status (*sotto_kv_run_fn)(void *user, void *bytes, size_t n, sotto_error *err);
 sotto_status sotto_kv_each_run(sotto_kv *kv, sotto_kv_run_fn fn, void *user, sotto_error *err);
 
-/* ---- forward -------------------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------------------- */
 
 /* Scratch of one session, for at most `batch` tokens at once. */
 typedef struct sotto_workspace sotto_workspace;

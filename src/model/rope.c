@@ -8,7 +8,8 @@ sotto_status sotto_rope_init(sotto_rope_config *rope, sotto_arena *arena, int32_
     int32_t n_pairs = head_dim / 2;
     *rope = (sotto_rope_config){.head_dim = head_dim, .base = base, .linear_factor = linear_factor};
     if (!(base > 1) || !isfinite(base))
-        return sotto_fail(err, SOTTO_FORMAT, "rotary base %g is not above 1: the configuration is damaged", (double)base);
+        return sotto_fail(err, SOTTO_FORMAT, "rotary base %g is not above 1: the configuration is damaged",
+                          (double)base);
     if (!(linear_factor > 0) || !isfinite(linear_factor))
         return sotto_fail(err, SOTTO_FORMAT, "rotary scaling factor %g is not positive", (double)linear_factor);
     if (n_pairs < 1 || n_rotated < 0 || n_rotated > n_pairs)

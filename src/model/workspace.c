@@ -39,7 +39,8 @@ static widths widest(const sotto_config *c) {
     return w;
 }
 
-static void carve_all(carver *c, sotto_workspace *w, const sotto_config *cfg, int32_t batch, int32_t context, int32_t n_workers) {
+static void carve_all(carver *c, sotto_workspace *w, const sotto_config *cfg, int32_t batch, int32_t context,
+                      int32_t n_workers) {
     widths d = widest(cfg);
     carve_rows(c, &w->x, batch, cfg->n_embd);
     carve_rows(c, &w->branch, batch, cfg->n_embd);
@@ -91,8 +92,10 @@ sotto_status sotto_workspace_open(sotto_workspace **out, const sotto_transformer
                                   int32_t n_workers, sotto_error *err) {
     uint64_t n = sotto_workspace_bytes(&t->config, batch, context, n_workers);
     if (n > SIZE_MAX / 2)
-        return sotto_fail(err, SOTTO_INVALID, "scratch memory for %d tokens at once exceeds the address space: choose a smaller "
-                                              "batch", (int)batch);
+        return sotto_fail(err, SOTTO_INVALID,
+                          "scratch memory for %d tokens at once exceeds the address space: choose a smaller "
+                          "batch",
+                          (int)batch);
     sotto_workspace *w = calloc(1, sizeof *w);
     if (!w) return sotto_fail_memory(err, "scratch memory");
     sotto_status status = sotto_vm_reserve(&w->memory, (size_t)n, err);

@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-/* ---- files ---------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 /* A whole file, read-only: mapped, or read into memory when `map` is false or the file cannot be mapped. */
 typedef struct sotto_file {
@@ -32,7 +32,12 @@ char *sotto_path_join(const char *folder, const char *name);
 sotto_status sotto_path_make_folder(const char *path, sotto_error *err);
 /* The user's folders by the XDG base directory rules (~/Library/... on macOS), "/sotto" included, not created.
  * free() the result. NULL: out of memory or no home. */
-typedef enum sotto_user_folder { SOTTO_FOLDER_CONFIG, SOTTO_FOLDER_DATA, SOTTO_FOLDER_STATE, SOTTO_FOLDER_CACHE } sotto_user_folder;
+typedef enum sotto_user_folder {
+    SOTTO_FOLDER_CONFIG,
+    SOTTO_FOLDER_DATA,
+    SOTTO_FOLDER_STATE,
+    SOTTO_FOLDER_CACHE
+} sotto_user_folder;
 char *sotto_path_user_folder(sotto_user_folder which);
 
 /* Write a file so that it is whole or not there: a temporary file in the same folder, then fsync, rename and
@@ -47,7 +52,7 @@ uint64_t     sotto_writer_offset(const sotto_writer *w);
 sotto_status sotto_writer_commit(sotto_writer *w, sotto_error *err); /* closes w in every case */
 void         sotto_writer_close(sotto_writer *w);                    /* without commit: discards; NULL allowed */
 
-/* ---- memory --------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------------------- */
 
 /* Address space for `n_bytes` that reads as zero and takes physical memory only page by page as it is written.
  * This is how the KV cache grows without ever moving. */
@@ -60,13 +65,13 @@ uint64_t sotto_memory_total_bytes(void);     /* 0: unknown */
 uint64_t sotto_memory_available_bytes(void); /* what could be used without swapping; 0: unknown */
 uint64_t sotto_memory_peak_rss_bytes(void);
 
-/* ---- time ------------------------------------------------------------------------------------------------ */
+/* ---- time ---------------------------------------------------------------------------------------------- */
 
 uint64_t sotto_time_ns(void); /* monotonic */
 int64_t  sotto_time_unix(void);
 uint64_t sotto_random_seed(void); /* from the system's entropy, for a sampler without a seed */
 
-/* ---- cpu ------------------------------------------------------------------------------------------------- */
+/* ---- cpu ----------------------------------------------------------------------------------------------- */
 
 /* Features that the processor has and the system saves. A bit per instruction set that a kernel file needs. */
 enum {
@@ -88,7 +93,7 @@ int         sotto_cpu_physical_cores(void); /* that this process may use; at lea
 /* Names of the flags set, separated by spaces, cut to n. */
 void        sotto_cpu_flags_text(uint32_t flags, char *out, size_t n);
 
-/* ---- threads --------------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------------------- */
 
 /* A persistent pool. `run` calls fn(arg, chunk, worker) for every chunk in [0, n_chunks), handing the chunks
  * out one by one (so a stolen core only costs the chunk that it holds), and returns when all are done; the
@@ -102,7 +107,7 @@ void         sotto_pool_run(sotto_pool *pool, int n_chunks, sotto_pool_fn fn, vo
 int          sotto_pool_threads(const sotto_pool *pool);
 void         sotto_pool_close(sotto_pool *pool);
 
-/* ---- terminal and signals (programs only) ------------------------------------------------------------------ */
+/* ---- terminal and signals (programs only) -------------------------------------------------------------- */
 
 bool sotto_terminal_is(int fd);
 int  sotto_terminal_columns(void); /* 80 when unknown */

@@ -36,7 +36,7 @@ typedef struct converter {
 
 sotto_convert_options sotto_convert_options_default(void) { return (sotto_convert_options){0}; }
 
-/* ---- planning ------------------------------------------------------------------------------------------------------ */
+/* ---- planning ------------------------------------------------------------------------------------------ */
 
 static sotto_status choose_type(sotto_dtype *out, const char *name, sotto_dtype fallback, const char *const *allowed,
                                 const char *list, sotto_error *err) {
@@ -47,11 +47,13 @@ static sotto_status choose_type(sotto_dtype *out, const char *name, sotto_dtype 
     return sotto_fail(err, SOTTO_INVALID, "type \"%s\" cannot be written: choose one of %s", name, list);
 }
 
-sotto_status sotto_convert_types(const sotto_convert_options *o, sotto_dtype *type, sotto_dtype *head, sotto_error *err) {
+sotto_status sotto_convert_types(const sotto_convert_options *o, sotto_dtype *type, sotto_dtype *head,
+                                 sotto_error *err) {
     static const char *const types[] = {"f32", "f16", "bf16", "q8_0", "q4_0", NULL};
     static const char *const heads[] = {"f32", "f16", "bf16", "q8_0", "q4_0", "q6_k", NULL};
     SOTTO_TRY(choose_type(type, o->type, SOTTO_Q4_0, types, "f32, f16, bf16, q8_0, q4_0", err));
-    return choose_type(head, o->head, *type == SOTTO_Q4_0 ? SOTTO_Q6_K : *type, heads, "f32, f16, bf16, q8_0, q4_0, q6_k", err);
+    return choose_type(head, o->head, *type == SOTTO_Q4_0 ? SOTTO_Q6_K : *type, heads,
+                       "f32, f16, bf16, q8_0, q4_0, q6_k", err);
 }
 
 sotto_dtype sotto_convert_fitting(sotto_dtype type, int32_t cols) {
@@ -71,13 +73,17 @@ static sotto_status plan(converter *c, sotto_error *err) {
         const sotto_tensor *source = sotto_role_find(c->checkpoint, &role);
         if (!source && !role.required) continue;
         if (!source || c->n_outputs == cap)
-            return sotto_fail(err, SOTTO_UNSUPPORTED, "tensor %s is part of a fused one: such files cannot be converted", role.gguf);
+            return sotto_fail(err, SOTTO_UNSUPPORTED,
+                              "tensor %s is part of a fused one: such files cannot be converted", role.gguf);
         bool vector = role.kind == SOTTO_ROLE_VECTOR || role.kind == SOTTO_ROLE_NORM;
-        c->outputs[c->n_outputs++] = (output){
-            .role = role, .source = source,
-            .dtype = vector ? SOTTO_F32 : sotto_convert_fitting(role.kind == SOTTO_ROLE_EMBEDDING ? c->head : c->type, role.cols),
-            .plus_one = hf && role.kind == SOTTO_ROLE_NORM && cfg->family->norm_plus_one,
-            .permute = hf && role.rotary && cfg->family->gguf_rope_interleaved};
+        c->outputs[c->n_outputs++] =
+            (output){.role = role,
+                     .source = source,
+                     .dtype = vector ? SOTTO_F32
+                                     : sotto_convert_fitting(
+                                           role.kind == SOTTO_ROLE_EMBEDDING ? c->head : c->type, role.cols),
+                     .plus_one = hf && role.kind == SOTTO_ROLE_NORM && cfg->family->norm_plus_one,
+                     .permute = hf && role.rotary && cfg->family->gguf_rope_interleaved};
     }
     int32_t n = cfg->ropes[SOTTO_ROPE_GLOBAL].head_dim / 2;
     if (!(c->rope_factors = calloc((size_t)n, sizeof(float)))) return sotto_fail_memory(err, "rotary factors");
@@ -88,7 +94,7 @@ static sotto_status plan(converter *c, sotto_error *err) {
     return SOTTO_OK;
 }
 
-/* ---- metadata -------------------------------------------------------------------------------------------------------- */
+/* ---- metadata ------------------------------------------------------------------------------------------ */
 
 /* The last part of a path, without trailing slashes. */
 static sotto_str base_name(const char *path) {
@@ -127,7 +133,7 @@ static sotto_status write_metadata(converter *c, const char *in_path, sotto_erro
     return sotto_gguf_begin_data(c->writer, err);
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 typedef struct piece_job {
     const converter *c;
@@ -146,7 +152,8 @@ static int32_t source_row_of(const output *o, int32_t r) {
 static void convert_row(void *arg, int chunk, int worker) {
     const piece_job *j = arg;
     const output    *o = j->o;
-    const uint8_t   *from = (const uint8_t *)o->source->data + (size_t)source_row_of(o, j->first + chunk) * j->source_row;
+    const uint8_t   *from =
+        (const uint8_t *)o->source->data + (size_t)source_row_of(o, j->first + chunk) * j->source_row;
     uint8_t         *to = j->c->piece + (size_t)chunk * j->target_row;
     if (o->source->dtype == o->dtype && !o->plus_one) {
         memcpy(to, from, j->target_row);
@@ -180,7 +187,8 @@ static sotto_status write_tensor(converter *c, const output *o, sotto_error *err
         c->done_bytes += (size_t)n * j.target_row;
         /* A permuted head is read in another order than it lies: its pages go when the tensor is done. */
         if (!o->permute)
-            sotto_file_advise_done(file_of(c, o->source), o->source->file_offset + (size_t)r * j.source_row, (size_t)n * j.source_row);
+            sotto_file_advise_done(file_of(c, o->source), o->source->file_offset + (size_t)r * j.source_row,
+                                   (size_t)n * j.source_row);
     }
     sotto_file_advise_done(file_of(c, o->source), o->source->file_offset, o->source->n_bytes);
     return SOTTO_OK;
@@ -198,12 +206,13 @@ static sotto_status write_tensors(converter *c, sotto_error *err) {
     if (!c->piece || !c->floats) return sotto_fail_memory(err, "the conversion's buffers");
     for (size_t i = 0; i < c->n_outputs; i++) SOTTO_TRY(write_tensor(c, &c->outputs[i], err));
     if (c->rope_factors)
-        SOTTO_TRY(sotto_gguf_write(c->writer, c->rope_factors,
-                                   (size_t)(c->transformer->config.ropes[SOTTO_ROPE_GLOBAL].head_dim / 2) * sizeof(float), err));
+        SOTTO_TRY(sotto_gguf_write(
+            c->writer, c->rope_factors,
+            (size_t)(c->transformer->config.ropes[SOTTO_ROPE_GLOBAL].head_dim / 2) * sizeof(float), err));
     return SOTTO_OK;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static sotto_status run(converter *c, const char *in_path, const char *out_path, sotto_error *err) {
     SOTTO_TRY(sotto_convert_types(&c->options, &c->type, &c->head, err));
@@ -223,7 +232,8 @@ static sotto_status run(converter *c, const char *in_path, const char *out_path,
     return SOTTO_OK;
 }
 
-sotto_status sotto_convert(const char *in_path, const char *out_path, const sotto_convert_options *opt, sotto_error *err) {
+sotto_status sotto_convert(const char *in_path, const char *out_path, const sotto_convert_options *opt,
+                           sotto_error *err) {
     converter    c = {.options = opt ? *opt : sotto_convert_options_default()};
     sotto_status status = run(&c, in_path, out_path, err);
     sotto_gguf_writer_close(c.writer);

@@ -127,7 +127,8 @@ sotto_status sotto_gguf_put_config(sotto_gguf_writer *w, const sotto_config *c, 
     SOTTO_TRY(sotto_gguf_put_str(w, "general.name", sotto_str_from(name), err));
     SOTTO_TRY(sotto_gguf_put_u32(w, "general.quantization_version", 2, err));
     for (size_t i = 0; i < SOTTO_COUNT(file_types); i++)
-        if (file_types[i].type == type) SOTTO_TRY(sotto_gguf_put_u32(w, "general.file_type", file_types[i].file_type, err));
+        if (file_types[i].type == type)
+            SOTTO_TRY(sotto_gguf_put_u32(w, "general.file_type", file_types[i].file_type, err));
     put_int(&k, "block_count", c->n_layers);
     put_int(&k, "context_length", c->context_length);
     put_int(&k, "embedding_length", c->n_embd);

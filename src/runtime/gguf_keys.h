@@ -14,7 +14,8 @@ sotto_status sotto_gguf_put_sampling(sotto_gguf_writer *w, const sotto_checkpoin
 bool sotto_gguf_rope_factors(const sotto_config *c, float *out);
 
 /* The types that options ask for, checked (convert.c). */
-sotto_status sotto_convert_types(const sotto_convert_options *o, sotto_dtype *type, sotto_dtype *head, sotto_error *err);
+sotto_status sotto_convert_types(const sotto_convert_options *o, sotto_dtype *type, sotto_dtype *head,
+                                 sotto_error *err);
 /* The type that rows of `cols` can have: those that are not whole blocks take the next better one. */
 sotto_dtype  sotto_convert_fitting(sotto_dtype type, int32_t cols);
 

@@ -25,8 +25,10 @@ static sotto_status choose_kernels(sotto_model *m, const char *level, sotto_erro
     uint32_t flags = sotto_cpu_flags(), allowed;
     if (level) {
         if (!sotto_kernels_level(level, &allowed))
-            return sotto_fail(err, SOTTO_INVALID, "kernel level \"%s\" does not exist (ref, avx2, avx512vnni, neon, dotprod and "
-                                                  "i8mm do)", level);
+            return sotto_fail(err, SOTTO_INVALID,
+                              "kernel level \"%s\" does not exist (ref, avx2, avx512vnni, neon, dotprod and "
+                              "i8mm do)",
+                              level);
         flags &= allowed;
     }
     sotto_kernels_init(&m->kernels, flags);
@@ -43,7 +45,8 @@ static sotto_status choose_chat_format(sotto_model *m, const char *name, sotto_e
     }
     if ((m->chat_format = sotto_chat_format_named(name))) return SOTTO_OK;
     sotto_buf names = {0};
-    for (size_t i = 0; sotto_chat_format_list(i); i++) sotto_buf_printf(&names, "%s%s", i ? ", " : "", sotto_chat_format_list(i));
+    for (size_t i = 0; sotto_chat_format_list(i); i++)
+        sotto_buf_printf(&names, "%s%s", i ? ", " : "", sotto_chat_format_list(i));
     sotto_status status = sotto_fail(err, SOTTO_INVALID, "chat format \"%.60s\" does not exist: choose %s", name,
                                      names.data ? names.data : "");
     sotto_buf_free(&names);

@@ -20,7 +20,7 @@ struct sotto_model {
     uint64_t                 fingerprint; /* of the configuration and weights' layout: guards saved sessions */
 };
 
-/* ---- sampling (sampling.c: parameters; sampler.c: the steps) -------------------------------------------------- */
+/* ---- sampling (sampling.c: parameters; sampler.c: the steps) ------------------------------------------- */
 
 /* Every parameter in its range, every biased token in the vocabulary; else INVALID, naming the parameter. */
 sotto_status sotto_sampling_check(const sotto_sampling *p, int32_t n_vocab, sotto_error *err);

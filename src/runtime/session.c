@@ -28,25 +28,29 @@ static sotto_status resolve(sotto_session_options *o, const sotto_session_option
     return SOTTO_OK;
 }
 
-static void budget(sotto_memory *out, const sotto_config *c, uint64_t weights, const sotto_session_options *o, int32_t threads) {
+static void budget(sotto_memory *out, const sotto_config *c, uint64_t weights, const sotto_session_options *o,
+                   int32_t threads) {
     out->context = o->context;
     out->weights_bytes = weights;
     out->cache_bytes = sotto_kv_bytes(c, cache_dtype(o), o->context, o->batch);
-    out->scratch_bytes = sotto_workspace_bytes(c, o->batch, o->context, threads) + (uint64_t)c->n_vocab * sizeof(float) +
-                         (uint64_t)o->context * sizeof(int32_t);
+    out->scratch_bytes = sotto_workspace_bytes(c, o->batch, o->context, threads) +
+                         (uint64_t)c->n_vocab * sizeof(float) + (uint64_t)o->context * sizeof(int32_t);
     out->total_bytes = out->weights_bytes + out->cache_bytes + out->scratch_bytes;
 }
 
 static sotto_status check_limit(const sotto_memory *m, uint64_t limit, sotto_error *err) {
     if (limit == 0 || m->total_bytes <= limit) return SOTTO_OK;
     const double mib = 1024.0 * 1024.0;
-    return sotto_fail(err, SOTTO_LIMIT, "needs %.0f MiB (weights %.0f, cache %.0f for %d tokens, scratch %.0f), the limit is "
-                                        "%.0f MiB: choose a smaller context or a smaller model",
-                      (double)m->total_bytes / mib, (double)m->weights_bytes / mib, (double)m->cache_bytes / mib,
-                      (int)m->context, (double)m->scratch_bytes / mib, (double)limit / mib);
+    return sotto_fail(err, SOTTO_LIMIT,
+                      "needs %.0f MiB (weights %.0f, cache %.0f for %d tokens, scratch %.0f), the limit is "
+                      "%.0f MiB: choose a smaller context or a smaller model",
+                      (double)m->total_bytes / mib, (double)m->weights_bytes / mib,
+                      (double)m->cache_bytes / mib, (int)m->context, (double)m->scratch_bytes / mib,
+                      (double)limit / mib);
 }
 
-sotto_status sotto_memory_estimate(const char *path, const sotto_session_options *opt, sotto_memory *out, sotto_error *err) {
+sotto_status sotto_memory_estimate(const char *path, const sotto_session_options *opt, sotto_memory *out,
+                                   sotto_error *err) {
     sotto_checkpoint     *c = NULL;
     sotto_transformer    *t = NULL;
     sotto_session_options o;
@@ -64,7 +68,8 @@ sotto_status sotto_memory_estimate(const char *path, const sotto_session_options
     return status;
 }
 
-sotto_status sotto_session_open(sotto_session **out, sotto_model *model, const sotto_session_options *opt, sotto_error *err) {
+sotto_status sotto_session_open(sotto_session **out, sotto_model *model, const sotto_session_options *opt,
+                                sotto_error *err) {
     const sotto_config *c = &model->transformer->config;
     int32_t             threads = sotto_pool_threads(model->pool);
     sotto_memory        m;
@@ -78,7 +83,8 @@ sotto_status sotto_session_open(sotto_session **out, sotto_model *model, const s
     }
     if (status == SOTTO_OK) status = sotto_kv_open(&s->kv, c, cache_dtype(&s->options), s->options.context, err);
     if (status == SOTTO_OK)
-        status = sotto_workspace_open(&s->workspace, model->transformer, s->options.batch, s->options.context, threads, err);
+        status = sotto_workspace_open(&s->workspace, model->transformer, s->options.batch, s->options.context,
+                                      threads, err);
     if (status == SOTTO_OK) {
         s->tokens = calloc((size_t)s->options.context, sizeof *s->tokens);
         s->logits = calloc((size_t)c->n_vocab, sizeof *s->logits);
@@ -101,24 +107,29 @@ void sotto_session_close(sotto_session *s) {
     free(s);
 }
 
-/* ---- evaluating ------------------------------------------------------------------------------------------------ */
+/* ---- evaluating ---------------------------------------------------------------------------------------- */
 
 static sotto_status check_tokens(const sotto_session *s, size_t at, const int32_t *ids, size_t n, sotto_error *err) {
     int32_t n_vocab = s->model->transformer->config.n_vocab;
     if (n > (size_t)s->options.context || at > (size_t)s->options.context - n)
-        return sotto_fail(err, SOTTO_CONTEXT_FULL, "%zu tokens do not fit a context of %d: shorten the prompt, choose a larger "
-                                                   "context, or let it slide", at + n, (int)s->options.context);
+        return sotto_fail(err, SOTTO_CONTEXT_FULL,
+                          "%zu tokens do not fit a context of %d: shorten the prompt, choose a larger "
+                          "context, or let it slide",
+                          at + n, (int)s->options.context);
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= n_vocab)
-            return sotto_fail(err, SOTTO_INVALID, "token %d at position %zu is not in the vocabulary of %d", (int)ids[i], at + i,
-                              (int)n_vocab);
+            return sotto_fail(err, SOTTO_INVALID, "token %d at position %zu is not in the vocabulary of %d",
+                              (int)ids[i], at + i, (int)n_vocab);
     return SOTTO_OK;
 }
 
 /* Evaluate checked tokens batch by batch. `all`: logits of every token, else NULL. What is done stays done. */
 static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, float *all, sotto_error *err) {
-    const sotto_forward f = {.transformer = s->model->transformer, .kernels = &s->model->kernels, .pool = s->model->pool,
-                             .workspace = s->workspace, .kv = &s->kv};
+    const sotto_forward f = {.transformer = s->model->transformer,
+                             .kernels = &s->model->kernels,
+                             .pool = s->model->pool,
+                             .workspace = s->workspace,
+                             .kv = &s->kv};
     size_t n_vocab = (size_t)f.transformer->config.n_vocab;
     for (size_t done = 0; done < n;) {
         if (s->options.progress && !s->options.progress(s->options.progress_user, done, n))
@@ -141,7 +152,8 @@ sotto_status sotto_session_append(sotto_session *s, const int32_t *ids, size_t n
     return evaluate(s, ids, n, NULL, err);
 }
 
-sotto_status sotto_session_append_logits(sotto_session *s, const int32_t *ids, size_t n, float *logits, sotto_error *err) {
+sotto_status sotto_session_append_logits(sotto_session *s, const int32_t *ids, size_t n, float *logits,
+                                         sotto_error *err) {
     SOTTO_TRY(check_tokens(s, (size_t)s->kv.n, ids, n, err));
     return evaluate(s, ids, n, logits, err);
 }
@@ -171,8 +183,10 @@ sotto_status sotto_session_rewind(sotto_session *s, size_t n, sotto_error *err) 
         return sotto_fail(err, SOTTO_INVALID, "cannot rewind to %zu tokens: the session has %d", n, (int)s->kv.n);
     if (n == (size_t)s->kv.n) return SOTTO_OK;
     if (!sotto_kv_rewind(&s->kv, (int32_t)n))
-        return sotto_fail(err, SOTTO_INVALID, "cannot rewind to %zu tokens: its sliding-window layers no longer hold what came "
-                                              "before; sync to the tokens instead", n);
+        return sotto_fail(err, SOTTO_INVALID,
+                          "cannot rewind to %zu tokens: its sliding-window layers no longer hold what came "
+                          "before; sync to the tokens instead",
+                          n);
     s->has_logits = false;
     return SOTTO_OK;
 }
@@ -188,7 +202,7 @@ sotto_status sotto_session_drop(sotto_session *s, size_t begin, size_t end, sott
     return SOTTO_OK;
 }
 
-/* ---- looking ----------------------------------------------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------------------------------------- */
 
 const int32_t *sotto_session_tokens(const sotto_session *s, size_t *n) {
     *n = (size_t)s->kv.n;

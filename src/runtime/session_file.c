@@ -23,7 +23,7 @@ typedef struct file_header {
 
 static const char MAGIC[8] = {'s', 'o', 't', 't', 'o', 'k', 'v', '1'};
 
-/* ---- saving ------------------------------------------------------------------------------------------------------ */
+/* ---- saving -------------------------------------------------------------------------------------------- */
 
 typedef struct saver {
     sotto_writer *writer;
@@ -46,8 +46,14 @@ static sotto_status count(void *user, void *bytes, size_t n, sotto_error *err) {
 static sotto_status put_all(saver *out, const sotto_session *s, sotto_error *err) {
     const sotto_config *c = &s->model->transformer->config;
     sotto_kv            kv = s->kv; /* a copy of the view: saving changes nothing */
-    file_header h = {.fingerprint = s->model->fingerprint, .cache_dtype = (int32_t)kv.dtype, .n_layers = c->n_layers,
-                     .n_vocab = c->n_vocab, .n_tokens = kv.n, .mark = kv.mark, .slid = s->slid, .has_logits = s->has_logits};
+    file_header         h = {.fingerprint = s->model->fingerprint,
+                             .cache_dtype = (int32_t)kv.dtype,
+                             .n_layers = c->n_layers,
+                             .n_vocab = c->n_vocab,
+                             .n_tokens = kv.n,
+                             .mark = kv.mark,
+                             .slid = s->slid,
+                             .has_logits = s->has_logits};
     memcpy(h.magic, MAGIC, sizeof MAGIC);
     SOTTO_TRY(sotto_kv_each_run(&kv, count, &h.cache_bytes, err));
     SOTTO_TRY(put(out, &h, sizeof h, err));
@@ -68,7 +74,7 @@ sotto_status sotto_session_save(const sotto_session *s, const char *path, sotto_
     return status;
 }
 
-/* ---- restoring ----------------------------------------------------------------------------------------------------- */
+/* ---- restoring ----------------------------------------------------------------------------------------- */
 
 typedef struct parser {
     const uint8_t *p;
@@ -103,11 +109,13 @@ static sotto_status check_header(const sotto_session *s, const file_header *h, s
     if (h->fingerprint != s->model->fingerprint || h->n_layers != c->n_layers || h->n_vocab != c->n_vocab)
         return sotto_fail(err, SOTTO_MISMATCH, "session was saved with another model: open that model, or start anew");
     if (h->cache_dtype != (int32_t)s->kv.dtype)
-        return sotto_fail(err, SOTTO_MISMATCH, "session was saved with another cache type: choose that type, or start anew");
+        return sotto_fail(err, SOTTO_MISMATCH,
+                          "session was saved with another cache type: choose that type, or start anew");
     if (h->n_tokens < 0 || h->mark < 0 || h->mark > h->n_tokens || h->slid > 1 || h->has_logits > 1)
         return sotto_fail(err, SOTTO_FORMAT, "session file states impossible counts: it is damaged");
     if (h->n_tokens > s->options.context)
-        return sotto_fail(err, SOTTO_CONTEXT_FULL, "session holds %d tokens, the context only %d: choose a larger context",
+        return sotto_fail(err, SOTTO_CONTEXT_FULL,
+                          "session holds %d tokens, the context only %d: choose a larger context",
                           (int)h->n_tokens, (int)s->options.context);
     return SOTTO_OK;
 }
@@ -121,7 +129,8 @@ static sotto_status check_body(const sotto_session *s, const file_header *h, par
         if (!p) return sotto_fail(err, SOTTO_FORMAT, "session file is cut short in its layer table");
         memcpy(&layers[i].floor, p, sizeof layers[i].floor);
         if (layers[i].floor < 0 || layers[i].floor > h->n_tokens || (layers[i].floor > 0 && c->layers[i].window == 0))
-            return sotto_fail(err, SOTTO_FORMAT, "session file: layer %d begins at position %d of %d: it is damaged", (int)i,
+            return sotto_fail(err, SOTTO_FORMAT,
+                              "session file: layer %d begins at position %d of %d: it is damaged", (int)i,
                               (int)layers[i].floor, (int)h->n_tokens);
     }
     const uint8_t *tokens = take(r, (size_t)h->n_tokens * sizeof *s->tokens);
@@ -129,7 +138,9 @@ static sotto_status check_body(const sotto_session *s, const file_header *h, par
     for (int32_t i = 0, id; i < h->n_tokens; i++) {
         memcpy(&id, tokens + (size_t)i * sizeof id, sizeof id);
         if (id < 0 || id >= c->n_vocab)
-            return sotto_fail(err, SOTTO_FORMAT, "session file: token %d at position %d is not in the vocabulary", (int)id, (int)i);
+            return sotto_fail(err, SOTTO_FORMAT,
+                              "session file: token %d at position %d is not in the vocabulary", (int)id,
+                              (int)i);
     }
     sotto_kv view = s->kv;
     view.layers = layers;
@@ -163,7 +174,9 @@ sotto_status sotto_session_parse(sotto_session *s, const uint8_t *bytes, size_t 
         s->kv.n = h.n_tokens;
         s->kv.mark = h.mark;
         r = (parser){bytes + sizeof h + n_layers * sizeof layers->floor, n, 0};
-        if (h.n_tokens) memcpy(s->tokens, take(&r, (size_t)h.n_tokens * sizeof *s->tokens), (size_t)h.n_tokens * sizeof *s->tokens);
+        if (h.n_tokens)
+            memcpy(s->tokens, take(&r, (size_t)h.n_tokens * sizeof *s->tokens),
+                   (size_t)h.n_tokens * sizeof *s->tokens);
         (void)sotto_kv_each_run(&s->kv, copy_run, &r, NULL);
         if (h.has_logits) memcpy(s->logits, r.p, (size_t)h.n_vocab * sizeof *s->logits);
         s->has_logits = h.has_logits;

@@ -1,8 +1,10 @@
-/* Files of the true shape of a known model with random weights: what speed can be measured on without a download.
+/* Files of the true shape of a known model with random weights: what speed can be measured on without a
+ * download.
  *
- * A shape is the config.json of the model it stands for, so it goes through the same reader as a real one. Each
- * tensor draws its rows from a bank of random rows: speed does not depend on the values, and a bank makes writing as
- * fast as the disk. The vocabulary is a made-up SentencePiece one of the right size: what such a model says is noise. */
+ * A shape is the config.json of the model it stands for, so it goes through the same reader as a real one.
+ * Each tensor draws its rows from a bank of random rows: speed does not depend on the values, and a bank
+ * makes writing as fast as the disk. The vocabulary is a made-up SentencePiece one of the right size: what
+ * such a model says is noise. */
 #include "runtime/gguf_keys.h"
 
 #include <math.h>
@@ -13,65 +15,83 @@ typedef struct shape {
     const char *name, *config;
 } shape;
 
-#define LLAMA3_ROPE                                                                                                       \
-    "\"rope_theta\":500000,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":32,\"low_freq_factor\":1,"             \
+#define LLAMA3_ROPE                                                                                          \
+    "\"rope_theta\":500000,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":32,\"low_freq_factor\":1,"  \
     "\"high_freq_factor\":4,\"original_max_position_embeddings\":8192}"
 
 static const shape shapes[] = {
-    {"gemma-2b", "{\"model_type\":\"gemma\",\"hidden_size\":2048,\"intermediate_size\":16384,\"num_hidden_layers\":18,"
-                 "\"num_attention_heads\":8,\"num_key_value_heads\":1,\"head_dim\":256,\"vocab_size\":256000,"
-                 "\"max_position_embeddings\":8192}"},
-    {"gemma2-2b", "{\"model_type\":\"gemma2\",\"hidden_size\":2304,\"intermediate_size\":9216,\"num_hidden_layers\":26,"
-                  "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"head_dim\":256,\"vocab_size\":256000,"
-                  "\"max_position_embeddings\":8192,\"sliding_window\":4096,\"query_pre_attn_scalar\":256}"},
-    {"gemma3-270m", "{\"model_type\":\"gemma3_text\",\"hidden_size\":640,\"intermediate_size\":2048,\"num_hidden_layers\":18,"
-                    "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":256,\"vocab_size\":262144,"
-                    "\"max_position_embeddings\":32768,\"sliding_window\":512,\"query_pre_attn_scalar\":256}"},
-    {"gemma3-1b", "{\"model_type\":\"gemma3_text\",\"hidden_size\":1152,\"intermediate_size\":6912,\"num_hidden_layers\":26,"
-                  "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":256,\"vocab_size\":262144,"
-                  "\"max_position_embeddings\":32768,\"sliding_window\":512,\"query_pre_attn_scalar\":256}"},
-    {"gemma3-4b", "{\"model_type\":\"gemma3_text\",\"hidden_size\":2560,\"intermediate_size\":10240,\"num_hidden_layers\":34,"
-                  "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"head_dim\":256,\"vocab_size\":262144,"
-                  "\"max_position_embeddings\":131072,\"sliding_window\":1024,\"query_pre_attn_scalar\":256,"
-                  "\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8}}"},
-    {"gemma4-e2b", "{\"model_type\":\"gemma4_text\",\"hidden_size\":1536,\"intermediate_size\":6144,\"num_hidden_layers\":35,"
-                   "\"num_attention_heads\":8,\"num_key_value_heads\":1,\"head_dim\":256,\"global_head_dim\":512,"
-                   "\"vocab_size\":262144,\"max_position_embeddings\":131072,\"sliding_window\":512,"
-                   "\"sliding_window_pattern\":5,\"num_kv_shared_layers\":20,\"use_double_wide_mlp\":true,"
-                   "\"hidden_size_per_layer_input\":256,\"final_logit_softcapping\":30,\"rope_parameters\":{"
-                   "\"full_attention\":{\"rope_type\":\"proportional\",\"partial_rotary_factor\":0.25,"
-                   "\"rope_theta\":1000000},\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":10000}}}"},
-    {"llama3.2-1b", "{\"model_type\":\"llama\",\"hidden_size\":2048,\"intermediate_size\":8192,\"num_hidden_layers\":16,"
-                    "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"vocab_size\":128256,\"rms_norm_eps\":1e-5,"
-                    "\"max_position_embeddings\":131072,\"tie_word_embeddings\":true," LLAMA3_ROPE "}"},
-    {"llama3.2-3b", "{\"model_type\":\"llama\",\"hidden_size\":3072,\"intermediate_size\":8192,\"num_hidden_layers\":28,"
-                    "\"num_attention_heads\":24,\"num_key_value_heads\":8,\"vocab_size\":128256,\"rms_norm_eps\":1e-5,"
-                    "\"max_position_embeddings\":131072,\"tie_word_embeddings\":true," LLAMA3_ROPE "}"},
-    {"llama3.1-8b", "{\"model_type\":\"llama\",\"hidden_size\":4096,\"intermediate_size\":14336,\"num_hidden_layers\":32,"
-                    "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"vocab_size\":128256,\"rms_norm_eps\":1e-5,"
-                    "\"max_position_embeddings\":131072,\"tie_word_embeddings\":false," LLAMA3_ROPE "}"},
-    {"qwen2.5-0.5b", "{\"model_type\":\"qwen2\",\"hidden_size\":896,\"intermediate_size\":4864,\"num_hidden_layers\":24,"
-                     "\"num_attention_heads\":14,\"num_key_value_heads\":2,\"vocab_size\":151936,\"rope_theta\":1000000,"
-                     "\"max_position_embeddings\":32768,\"tie_word_embeddings\":true}"},
-    {"qwen3-0.6b", "{\"model_type\":\"qwen3\",\"hidden_size\":1024,\"intermediate_size\":3072,\"num_hidden_layers\":28,"
-                   "\"num_attention_heads\":16,\"num_key_value_heads\":8,\"head_dim\":128,\"vocab_size\":151936,"
-                   "\"rope_theta\":1000000,\"max_position_embeddings\":40960,\"tie_word_embeddings\":true}"},
-    {"smollm2-360m", "{\"model_type\":\"llama\",\"hidden_size\":960,\"intermediate_size\":2560,\"num_hidden_layers\":32,"
-                     "\"num_attention_heads\":15,\"num_key_value_heads\":5,\"vocab_size\":49152,\"rms_norm_eps\":1e-5,"
-                     "\"rope_theta\":100000,\"max_position_embeddings\":8192,\"tie_word_embeddings\":true}"},
-    {"smollm3-3b", "{\"model_type\":\"smollm3\",\"hidden_size\":2048,\"intermediate_size\":11008,\"num_hidden_layers\":36,"
-                   "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"vocab_size\":128256,\"rope_theta\":5000000,"
-                   "\"max_position_embeddings\":65536}"},
-    {"tiny", "{\"model_type\":\"gemma\",\"hidden_size\":256,\"intermediate_size\":1024,\"num_hidden_layers\":2,"
-             "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":64,\"vocab_size\":2048,"
-             "\"max_position_embeddings\":2048}"},
+    {"gemma-2b",
+     "{\"model_type\":\"gemma\",\"hidden_size\":2048,\"intermediate_size\":16384,\"num_hidden_layers\":18,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":1,\"head_dim\":256,\"vocab_size\":256000,"
+     "\"max_position_embeddings\":8192}"},
+    {"gemma2-2b",
+     "{\"model_type\":\"gemma2\",\"hidden_size\":2304,\"intermediate_size\":9216,\"num_hidden_layers\":26,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"head_dim\":256,\"vocab_size\":256000,"
+     "\"max_position_embeddings\":8192,\"sliding_window\":4096,\"query_pre_attn_scalar\":256}"},
+    {"gemma3-270m",
+     "{\"model_type\":\"gemma3_text\",\"hidden_size\":640,\"intermediate_size\":2048,\"num_hidden_layers\":"
+     "18,"
+     "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":256,\"vocab_size\":262144,"
+     "\"max_position_embeddings\":32768,\"sliding_window\":512,\"query_pre_attn_scalar\":256}"},
+    {"gemma3-1b",
+     "{\"model_type\":\"gemma3_text\",\"hidden_size\":1152,\"intermediate_size\":6912,\"num_hidden_layers\":"
+     "26,"
+     "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":256,\"vocab_size\":262144,"
+     "\"max_position_embeddings\":32768,\"sliding_window\":512,\"query_pre_attn_scalar\":256}"},
+    {"gemma3-4b",
+     "{\"model_type\":\"gemma3_text\",\"hidden_size\":2560,\"intermediate_size\":10240,\"num_hidden_layers\":"
+     "34,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"head_dim\":256,\"vocab_size\":262144,"
+     "\"max_position_embeddings\":131072,\"sliding_window\":1024,\"query_pre_attn_scalar\":256,"
+     "\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8}}"},
+    {"gemma4-e2b",
+     "{\"model_type\":\"gemma4_text\",\"hidden_size\":1536,\"intermediate_size\":6144,\"num_hidden_layers\":"
+     "35,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":1,\"head_dim\":256,\"global_head_dim\":512,"
+     "\"vocab_size\":262144,\"max_position_embeddings\":131072,\"sliding_window\":512,"
+     "\"sliding_window_pattern\":5,\"num_kv_shared_layers\":20,\"use_double_wide_mlp\":true,"
+     "\"hidden_size_per_layer_input\":256,\"final_logit_softcapping\":30,\"rope_parameters\":{"
+     "\"full_attention\":{\"rope_type\":\"proportional\",\"partial_rotary_factor\":0.25,"
+     "\"rope_theta\":1000000},\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":10000}}}"},
+    {"llama3.2-1b",
+     "{\"model_type\":\"llama\",\"hidden_size\":2048,\"intermediate_size\":8192,\"num_hidden_layers\":16,"
+     "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"vocab_size\":128256,\"rms_norm_eps\":1e-5,"
+     "\"max_position_embeddings\":131072,\"tie_word_embeddings\":true," LLAMA3_ROPE "}"},
+    {"llama3.2-3b",
+     "{\"model_type\":\"llama\",\"hidden_size\":3072,\"intermediate_size\":8192,\"num_hidden_layers\":28,"
+     "\"num_attention_heads\":24,\"num_key_value_heads\":8,\"vocab_size\":128256,\"rms_norm_eps\":1e-5,"
+     "\"max_position_embeddings\":131072,\"tie_word_embeddings\":true," LLAMA3_ROPE "}"},
+    {"llama3.1-8b",
+     "{\"model_type\":\"llama\",\"hidden_size\":4096,\"intermediate_size\":14336,\"num_hidden_layers\":32,"
+     "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"vocab_size\":128256,\"rms_norm_eps\":1e-5,"
+     "\"max_position_embeddings\":131072,\"tie_word_embeddings\":false," LLAMA3_ROPE "}"},
+    {"qwen2.5-0.5b",
+     "{\"model_type\":\"qwen2\",\"hidden_size\":896,\"intermediate_size\":4864,\"num_hidden_layers\":24,"
+     "\"num_attention_heads\":14,\"num_key_value_heads\":2,\"vocab_size\":151936,\"rope_theta\":1000000,"
+     "\"max_position_embeddings\":32768,\"tie_word_embeddings\":true}"},
+    {"qwen3-0.6b",
+     "{\"model_type\":\"qwen3\",\"hidden_size\":1024,\"intermediate_size\":3072,\"num_hidden_layers\":28,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":8,\"head_dim\":128,\"vocab_size\":151936,"
+     "\"rope_theta\":1000000,\"max_position_embeddings\":40960,\"tie_word_embeddings\":true}"},
+    {"smollm2-360m",
+     "{\"model_type\":\"llama\",\"hidden_size\":960,\"intermediate_size\":2560,\"num_hidden_layers\":32,"
+     "\"num_attention_heads\":15,\"num_key_value_heads\":5,\"vocab_size\":49152,\"rms_norm_eps\":1e-5,"
+     "\"rope_theta\":100000,\"max_position_embeddings\":8192,\"tie_word_embeddings\":true}"},
+    {"smollm3-3b",
+     "{\"model_type\":\"smollm3\",\"hidden_size\":2048,\"intermediate_size\":11008,\"num_hidden_layers\":36,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"vocab_size\":128256,\"rope_theta\":5000000,"
+     "\"max_position_embeddings\":65536}"},
+    {"tiny",
+     "{\"model_type\":\"gemma\",\"hidden_size\":256,\"intermediate_size\":1024,\"num_hidden_layers\":2,"
+     "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":64,\"vocab_size\":2048,"
+     "\"max_position_embeddings\":2048}"},
 };
 
 const char *sotto_synthetic_shape_at(size_t i) { return i < SOTTO_COUNT(shapes) ? shapes[i].name : NULL; }
 
 enum { BANK_ROWS = 64, PIECE_ROWS_BYTES = 4 << 20 };
 
-/* ---- vocabulary -------------------------------------------------------------------------------------------------------- */
+/* ---- vocabulary ---------------------------------------------------------------------------------------- */
 
 enum { N_CONTROL = 6, N_BYTES = 256, WORD_MAX = 12 };
 
@@ -94,8 +114,10 @@ static bool fill(vocabulary *v, int32_t n) {
     for (int32_t i = 0; i < n; i++) {
         char   *p = v->text + (size_t)i * (WORD_MAX + 8);
         int32_t ascii = i - N_CONTROL - N_BYTES, word = ascii - 94;
-        v->types[i] = i == 3 ? SOTTO_TOKEN_UNKNOWN : i < N_CONTROL ? SOTTO_TOKEN_CONTROL : ascii < 0 ? SOTTO_TOKEN_BYTE
-                                                                                                     : SOTTO_TOKEN_NORMAL;
+        v->types[i] = i == 3          ? SOTTO_TOKEN_UNKNOWN
+                      : i < N_CONTROL ? SOTTO_TOKEN_CONTROL
+                      : ascii < 0     ? SOTTO_TOKEN_BYTE
+                                      : SOTTO_TOKEN_NORMAL;
         if (i < N_CONTROL) (void)snprintf(p, WORD_MAX + 8, "%s", control[i]);
         else if (ascii < 0) (void)snprintf(p, WORD_MAX + 8, "<0x%02X>", (unsigned)(i - N_CONTROL));
         else if (word < 0) p[0] = (char)('!' + ascii);
@@ -127,7 +149,7 @@ static sotto_status put_vocabulary(sotto_gguf_writer *w, int32_t n, sotto_error 
     return s;
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------------------------- */
+/* ---- weights ------------------------------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *state) { /* SplitMix64 (Steele et al. 2014) */
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -221,7 +243,8 @@ static sotto_status write_all(writing *g, const char *name, sotto_dtype type, so
     return scaled ? sotto_gguf_write(g->w, factors, (size_t)n_factors * sizeof *factors, err) : SOTTO_OK;
 }
 
-sotto_status sotto_synthetic_write(const char *name, const char *out_path, const sotto_convert_options *opt, sotto_error *err) {
+sotto_status sotto_synthetic_write(const char *name, const char *out_path, const sotto_convert_options *opt,
+                                   sotto_error *err) {
     const sotto_convert_options o = opt ? *opt : sotto_convert_options_default();
     const char  *json = NULL;
     json_t      *parsed = NULL;
@@ -231,7 +254,9 @@ sotto_status sotto_synthetic_write(const char *name, const char *out_path, const
     writing      g = {.options = &o, .config = &config, .random = 1};
     for (size_t i = 0; i < SOTTO_COUNT(shapes); i++)
         if (strcmp(shapes[i].name, name) == 0) json = shapes[i].config;
-    if (!json) return sotto_fail(err, SOTTO_INVALID, "shape \"%s\" is not known: see the list in the help of bench", name);
+    if (!json)
+        return sotto_fail(err, SOTTO_INVALID, "shape \"%s\" is not known: see the list in the help of bench",
+                          name);
     SOTTO_TRY(sotto_convert_types(&o, &type, &head, err));
     SOTTO_TRY(sotto_json_parse(&parsed, sotto_str_from(json), name, err));
     sotto_status status = sotto_config_from_hf(&config, parsed, &arena, err);

@@ -29,7 +29,7 @@ bool sotto_dtype_from_ggml(int32_t ggml_id, sotto_dtype *out);
 /* Bytes of a row of n elements; false when n is not whole blocks or the size overflows. */
 bool sotto_dtype_row_bytes(sotto_dtype dtype, uint64_t n, size_t *out);
 
-/* ---- blocks --------------------------------------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------------------------------------- */
 
 typedef struct { uint16_t d; uint8_t qs[16]; } sotto_block_q4_0;                               /* 18 */
 typedef struct { uint16_t d, m; uint8_t qs[16]; } sotto_block_q4_1;                            /* 20 */
@@ -42,7 +42,7 @@ typedef struct { uint8_t ql[128]; uint8_t qh[64]; int8_t scales[16]; uint16_t d;
 typedef struct { uint16_t d; uint8_t qs[16]; } sotto_block_iq4_nl;                             /* 18 */
 extern const int8_t sotto_iq4_nl_values[16];
 
-/* ---- half precision ------------------------------------------------------------------------------------- */
+/* ---- half precision ------------------------------------------------------------------------------------ */
 
 float    sotto_f16_to_f32(uint16_t h);
 uint16_t sotto_f32_to_f16(float f); /* round to nearest even; overflow becomes infinity */
@@ -54,7 +54,7 @@ static inline float sotto_bf16_to_f32(uint16_t h) {
 }
 uint16_t sotto_f32_to_bf16(float f); /* round to nearest even; NaN stays NaN */
 
-/* ---- rows ------------------------------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 /* n elements of any float or weight dtype to float, exactly as the format defines them. n is whole blocks. */
 void sotto_row_to_f32(sotto_dtype dtype, const void *src, float *dst, size_t n);
@@ -64,7 +64,7 @@ void sotto_row_to_f32(sotto_dtype dtype, const void *src, float *dst, size_t n);
 void sotto_row_from_f32(sotto_dtype dtype, const float *src, void *dst, size_t n);
 bool sotto_dtype_can_quantize(sotto_dtype dtype);
 
-/* ---- tensors ---------------------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 /* A named matrix in somebody else's memory. dim[0] is the row length (in_features), dim[1] the number of rows
  * (out_features); unused dims are 1. For a safetensors file the shape is reversed into this order. */

@@ -8,7 +8,7 @@ sotto_status sotto_chat_fail_size(sotto_error *err) {
                       SOTTO_CHAT_TEXT_MAX >> 20);
 }
 
-/* ---- spans -------------------------------------------------------------------------------------------------- */
+/* ---- spans --------------------------------------------------------------------------------------------- */
 
 void sotto_chat_prompt_free(sotto_chat_prompt *p) {
     sotto_buf_free(&p->text);
@@ -50,7 +50,7 @@ void sotto_chat_quote_json(sotto_chat_scene *s, const json_t *v, sotto_json_styl
     sotto_buf_free(&b);
 }
 
-/* ---- pieces of a conversation ---------------------------------------------------------------------------------- */
+/* ---- pieces of a conversation -------------------------------------------------------------------------- */
 
 void sotto_chat_write_tools(sotto_chat_scene *s) {
     const sotto_chat_tools *t = s->format->tools;

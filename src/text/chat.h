@@ -8,7 +8,7 @@
 
 #include "text/text.h"
 
-/* ---- limits ------------------------------------------------------------------------------------------------ */
+/* ---- limits -------------------------------------------------------------------------------------------- */
 
 enum {
     SOTTO_CHAT_TEXT_MAX = 64 << 20,  /* bytes of a whole rendered conversation */
@@ -17,7 +17,7 @@ enum {
     SOTTO_CHAT_CALLS_MAX = 99999,    /* in a conversation: their numbers have five digits */
 };
 
-/* ---- the conversation in normal form ------------------------------------------------------------------------- */
+/* ---- the conversation in normal form ------------------------------------------------------------------- */
 
 typedef enum sotto_chat_role {
     SOTTO_CHAT_SYSTEM, SOTTO_CHAT_USER, SOTTO_CHAT_ASSISTANT, SOTTO_CHAT_TOOL, SOTTO_CHAT_ROLE_COUNT
@@ -70,7 +70,7 @@ void         sotto_chat_scene_free(sotto_chat_scene *s);
 /* Over SOTTO_CHAT_TEXT_MAX, or out of memory on the way there. */
 sotto_status sotto_chat_fail_size(sotto_error *err);
 
-/* ---- rows of the table ------------------------------------------------------------------------------------- */
+/* ---- rows of the table --------------------------------------------------------------------------------- */
 
 typedef enum sotto_json_style {
     SOTTO_JSON_LINE,   /* {"a": 1, "b": [2]}, as Python's json.dumps without ASCII escapes */
@@ -132,7 +132,7 @@ extern const size_t            sotto_chat_format_count;
 /* The row whose marks a template has; NULL when it is none of ours. The first row that fits wins. */
 const sotto_chat_format *sotto_chat_format_recognise(sotto_str chat_template);
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 /* Out of memory and over-long texts are remembered in out->text.failed. */
 void sotto_chat_say(sotto_chat_scene *s, const char *text);  /* template text: trusted; NULL is empty */
@@ -156,7 +156,7 @@ bool sotto_chat_qwen3_content(sotto_chat_scene *s, size_t i);
 void sotto_chat_gemma4_write(sotto_chat_scene *s);
 enum { SOTTO_SMOLLM3_ENDS_SYSTEM = 1, SOTTO_GEMMA4_THINKS_ON = 1 }; /* variants */
 
-/* ---- JSON and text ------------------------------------------------------------------------------------------ */
+/* ---- JSON and text ------------------------------------------------------------------------------------- */
 
 void sotto_chat_json_write(sotto_buf *out, const json_t *v, sotto_json_style style);
 void sotto_chat_json_number(sotto_buf *out, const json_t *v); /* as Python prints it */

@@ -2,7 +2,7 @@
  * Sources: the chat templates that the families publish with their models. */
 #include "text/chat.h"
 
-/* ---- tools ----------------------------------------------------------------------------------------------------- */
+/* ---- tools --------------------------------------------------------------------------------------------- */
 
 #define CALL_JSON "{\"name\": \""
 #define CALL_FORM "<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>"
@@ -69,7 +69,7 @@ static const sotto_chat_tools mistral_tools = {
 
 static const sotto_chat_tools gemma4_tools = {0}; /* see chat_gemma4.c */
 
-/* ---- formats ----------------------------------------------------------------------------------------------- */
+/* ---- formats ------------------------------------------------------------------------------------------- */
 
 #define CHATML_TURNS {{"<|im_start|>system\n", "<|im_end|>\n"}, {"<|im_start|>user\n", "<|im_end|>\n"}, \
                       {"<|im_start|>assistant\n", "<|im_end|>\n"}, {NULL, NULL}}
@@ -274,7 +274,7 @@ const sotto_chat_format sotto_chat_formats[] = {
 };
 const size_t sotto_chat_format_count = SOTTO_COUNT(sotto_chat_formats);
 
-/* ---- looking up ---------------------------------------------------------------------------------------------- */
+/* ---- looking up ---------------------------------------------------------------------------------------- */
 
 const sotto_chat_format *sotto_chat_format_named(const char *name) {
     for (size_t i = 0; name && i < sotto_chat_format_count; i++)

@@ -32,7 +32,7 @@ static bool is_truthy(const json_t *v) {
 static int lower(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }
 static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c; }
 
-/* ---- keys in alphabetical order, whatever their case ---------------------------------------------------------- */
+/* ---- keys in alphabetical order, whatever their case --------------------------------------------------- */
 
 typedef struct entry {
     const char   *key;
@@ -66,7 +66,7 @@ static entry *sorted(sotto_chat_scene *s, const json_t *v, size_t *n) {
     return list;
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 /* A value; keys of objects are written like strings when `quoted`. */
 static void write_value(sotto_chat_scene *s, const json_t *v, bool quoted);
@@ -114,7 +114,7 @@ static void write_value(sotto_chat_scene *s, const json_t *v, bool quoted) {
     }
 }
 
-/* ---- declarations ------------------------------------------------------------------------------------------ */
+/* ---- declarations -------------------------------------------------------------------------------------- */
 
 /* The name of a JSON schema type in capitals; a list of types as Python prints it. */
 static void write_type(sotto_chat_scene *s, const json_t *type) {
@@ -270,7 +270,7 @@ static void write_declaration(sotto_chat_scene *s, const json_t *f) {
     sotto_chat_say(s, "}<tool|>");
 }
 
-/* ---- turns --------------------------------------------------------------------------------------------------- */
+/* ---- turns --------------------------------------------------------------------------------------------- */
 
 /* What was said, without the thoughts between <|channel> and <channel|>. */
 static sotto_str without_thoughts(sotto_chat_scene *s, sotto_str text) {

@@ -6,7 +6,7 @@
 
 #include "text/chat.h"
 
-/* ---- numbers and strings ------------------------------------------------------------------------------------- */
+/* ---- numbers and strings ------------------------------------------------------------------------------- */
 
 /* Python's repr of a float: the shortest digits that read back as the same number, with an exponent below 1e-4
  * and from 1e16 on. The locale's decimal point is skipped, whatever it is. */
@@ -88,7 +88,7 @@ static void write_python_string(sotto_buf *out, const char *p, size_t n) {
     sotto_buf_putc(out, quote);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 static void write_string(sotto_buf *out, const char *p, size_t n, sotto_json_style style) {
     if (style == SOTTO_JSON_PYTHON) write_python_string(out, p, n);
@@ -161,7 +161,7 @@ static bool too_deep(const json_t *v, int depth) {
 }
 bool sotto_chat_json_too_deep(const json_t *v) { return too_deep(v, 0); }
 
-/* ---- trimming ----------------------------------------------------------------------------------------------- */
+/* ---- trimming ------------------------------------------------------------------------------------------ */
 
 /* str.isspace() of one character. */
 static bool is_space(uint32_t cp) {

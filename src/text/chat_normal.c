@@ -13,7 +13,7 @@
 
 static const char separator[] = "\n\n";
 
-/* ---- JSON of the caller ---------------------------------------------------------------------------------------- */
+/* ---- JSON of the caller -------------------------------------------------------------------------------- */
 
 /* Parse into an array that the scene owns; `what` and `turn` (counted from 1; 0: none) name it in the error. */
 static sotto_status parse(sotto_chat_scene *s, const json_t **out, const char *text, const char *what,
@@ -112,7 +112,7 @@ static sotto_status take_calls(sotto_chat_scene *s, sotto_chat_message *m, const
     return SOTTO_OK;
 }
 
-/* ---- turns ------------------------------------------------------------------------------------------------- */
+/* ---- turns --------------------------------------------------------------------------------------------- */
 
 /* a, a blank line, b; or the one of them that is not empty. The room behind `a` doubles, so that many small
  * turns cost no more than their text. */
@@ -255,7 +255,7 @@ static sotto_status take_turns(sotto_chat_scene *s, const sotto_chat_turn *turns
     return SOTTO_OK;
 }
 
-/* ---- the scene --------------------------------------------------------------------------------------------- */
+/* ---- the scene ----------------------------------------------------------------------------------------- */
 
 sotto_status sotto_chat_scene_make(sotto_chat_scene *s, const sotto_chat_turn *turns, size_t n,
                                    const sotto_chat_params *params, sotto_error *err) {

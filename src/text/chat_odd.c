@@ -1,7 +1,7 @@
 /* What the rows of some families cannot say as data. */
 #include "text/chat.h"
 
-/* ---- Llama 3.1 ------------------------------------------------------------------------------------------------ */
+/* ---- Llama 3.1 ----------------------------------------------------------------------------------------- */
 
 /* Every conversation begins with a system turn that tells two dates. */
 void sotto_chat_llama3_system(sotto_chat_scene *s) {
@@ -14,7 +14,7 @@ void sotto_chat_llama3_system(sotto_chat_scene *s) {
     sotto_chat_say(s, s->format->turn[SOTTO_CHAT_SYSTEM].after);
 }
 
-/* ---- Qwen 3 --------------------------------------------------------------------------------------------------- */
+/* ---- Qwen 3 -------------------------------------------------------------------------------------------- */
 
 /* True when a thought begins here that does not end: an unfinished answer goes on exactly where it stopped. */
 static bool thinks_on(const sotto_chat_scene *s, size_t i) {
@@ -58,7 +58,7 @@ bool sotto_chat_qwen3_content(sotto_chat_scene *s, size_t i) {
     return said;
 }
 
-/* ---- SmolLM 3 ------------------------------------------------------------------------------------------------- */
+/* ---- SmolLM 3 ------------------------------------------------------------------------------------------ */
 
 /* `text` without any occurrence of `word`. */
 static bool without(sotto_chat_scene *s, sotto_str *text, const char *word) {

@@ -14,7 +14,7 @@ typedef struct sotto_token_buf {
 bool sotto_token_buf_append(sotto_token_buf *b, int32_t id); /* false: out of memory */
 void sotto_token_buf_free(sotto_token_buf *b);
 
-/* ---- tokenizer ----------------------------------------------------------------------------------------------- */
+/* ---- tokenizer ----------------------------------------------------------------------------------------- */
 
 /* Read-only once open; share between threads. Sources: Kudo & Richardson 2018 and sentencepiece's model.proto
  * (SentencePiece-BPE), Sennrich et al. 2016 (BPE), Radford et al. 2019 (byte-level BPE), Hugging Face
@@ -77,7 +77,7 @@ bool sotto_decoder_flush(sotto_decoder *d, sotto_buf *out);
 sotto_status sotto_tokenizer_to_gguf(const sotto_tokenizer *t, const sotto_checkpoint *c, int32_t n_vocab,
                                      sotto_gguf_writer *w, sotto_error *err);
 
-/* ---- chat formats ---------------------------------------------------------------------------------------------- */
+/* ---- chat formats -------------------------------------------------------------------------------------- */
 
 /* What a render gives: the whole text (what the family's Jinja template would have printed, BOS text included)
  * and the spans it is made of. Template text is trusted: it may hold control tokens; people's text never does. */

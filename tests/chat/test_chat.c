@@ -2,7 +2,7 @@
  * rules that no template states: whose text is trusted, what is refused, how a format is recognised. */
 #include "chat/talk.h"
 
-/* ---- fixtures ------------------------------------------------------------------------------------------------- */
+/* ---- fixtures ------------------------------------------------------------------------------------------ */
 
 /* The spans tile the text. */
 static void check_spans(const sotto_chat_prompt *p) {
@@ -45,7 +45,7 @@ TEST(every_format_prints_what_its_template_prints) {
     json_decref(conversations);
 }
 
-/* ---- trust ----------------------------------------------------------------------------------------------------- */
+/* ---- trust --------------------------------------------------------------------------------------------- */
 
 static bool holds(const char *text, size_t n, const char *needle) {
     return sotto_chat_find((sotto_str){text, n}, needle) != SIZE_MAX;
@@ -93,7 +93,7 @@ TEST(people_are_never_trusted) {
     }
 }
 
-/* ---- what is refused, and what never is ------------------------------------------------------------------------- */
+/* ---- what is refused, and what never is ---------------------------------------------------------------- */
 
 static sotto_status try_render(const char *format, sotto_chat_turn turn, sotto_chat_params params,
                                const char *message) {
@@ -223,7 +223,7 @@ TEST(an_unfinished_thought_continues) {
     }
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 TEST(names_and_stops) {
     size_t n = 0;
@@ -266,7 +266,7 @@ TEST(no_format_hides_another) {
     }
 }
 
-/* ---- numbers and strings as Python prints them ----------------------------------------------------------------- */
+/* ---- numbers and strings as Python prints them --------------------------------------------------------- */
 
 static void check_json(const char *text, sotto_json_style style, const char *want) {
     sotto_buf out = {0};

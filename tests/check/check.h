@@ -15,7 +15,7 @@
 
 static uint64_t check_seed = 1;
 
-/* ---- levels ------------------------------------------------------------------------------------------------- */
+/* ---- levels -------------------------------------------------------------------------------------------- */
 
 static const char *const check_level_names[] = {"ref", "avx2", "avx512vnni", "neon", "dotprod", "i8mm"};
 
@@ -31,7 +31,7 @@ static void check_find_levels(void) {
     }
 }
 
-/* ---- guarded buffers ---------------------------------------------------------------------------------------- */
+/* ---- guarded buffers ----------------------------------------------------------------------------------- */
 
 /* `size` bytes that end where an inaccessible page begins, and begin after another one: reading or writing past
  * the end faults. With an alignment the end may fall short of the page by less than that. */
@@ -54,7 +54,7 @@ static check_buffer check_alloc(size_t size, size_t align) {
 
 static void check_free(check_buffer *b) { munmap(b->map, b->map_size); }
 
-/* ---- data --------------------------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------------------------------- */
 
 static inline int check_int(int lo, int hi) { /* in [lo, hi] */
     return lo + (int)(test_random(&check_seed) % (uint64_t)(hi - lo + 1));

@@ -65,7 +65,9 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
     if (fd < 0 ? count_down(&fail_alloc_at) : count_down(&fail_io_at)) return errno = ENOMEM, MAP_FAILED;
     return __real_mmap(at, n, prot, flags, fd, offset);
 }
-ssize_t __wrap_read(int fd, void *p, size_t n) { return count_down(&fail_io_at) ? (errno = EIO, -1) : __real_read(fd, p, n); }
+ssize_t __wrap_read(int fd, void *p, size_t n) {
+    return count_down(&fail_io_at) ? (errno = EIO, -1) : __real_read(fd, p, n);
+}
 ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t offset) {
     return count_down(&fail_io_at) ? (errno = ENOSPC, -1) : __real_pwrite(fd, p, n, offset);
 }
@@ -74,7 +76,7 @@ int __wrap_rename(const char *from, const char *to) {
     return count_down(&fail_io_at) ? (errno = EIO, -1) : __real_rename(from, to);
 }
 
-/* ---- scenarios: SOTTO_OK or the first failure ------------------------------------------------------------------------ */
+/* ---- scenarios: SOTTO_OK or the first failure ---------------------------------------------------------- */
 
 static char session_path[64], convert_path[64];
 static bool no_map;
@@ -122,8 +124,10 @@ static sotto_status inspect(const char *path, sotto_error *err) {
     return status;
 }
 
-/* Fail at 1, 2, 3 ... until a run is not hit any more. Dense at first, then sparser: late failures repeat early ones. */
-static void inject(const char *what, long *at, sotto_status (*scenario)(const char *, sotto_error *), const char *path) {
+/* Fail at 1, 2, 3 ... until a run is not hit any more. Dense at first, then sparser: late failures repeat
+ * early ones. */
+static void inject(const char *what, long *at, sotto_status (*scenario)(const char *, sotto_error *),
+                   const char *path) {
     long runs = 0;
     for (long n = 1;; n += 1 + n / 50, runs++) {
         sotto_error err = {0};
@@ -147,8 +151,12 @@ static void inject(const char *what, long *at, sotto_status (*scenario)(const ch
     printf("  %-28s %4ld failures injected\n", what, runs);
 }
 
-TEST(every_allocation_fails_in_a_folder) { inject("allocations, folder", &fail_alloc_at, load_generate_save, "golden/gemma3"); }
-TEST(every_call_on_files_fails_in_a_folder) { inject("files, folder", &fail_io_at, load_generate_save, "golden/gemma3"); }
+TEST(every_allocation_fails_in_a_folder) {
+    inject("allocations, folder", &fail_alloc_at, load_generate_save, "golden/gemma3");
+}
+TEST(every_call_on_files_fails_in_a_folder) {
+    inject("files, folder", &fail_io_at, load_generate_save, "golden/gemma3");
+}
 TEST(every_read_fails_without_mapping) {
     no_map = true;
     inject("reads, folder", &fail_io_at, load_generate_save, "golden/llama3");
@@ -156,7 +164,9 @@ TEST(every_read_fails_without_mapping) {
 }
 TEST(every_allocation_fails_in_conversion) { inject("allocations, convert", &fail_alloc_at, convert, "golden/llama3"); }
 TEST(every_call_on_files_fails_in_conversion) { inject("files, convert", &fail_io_at, convert, "golden/qwen3"); }
-TEST(every_allocation_fails_in_inspection) { inject("allocations, inspect", &fail_alloc_at, inspect, "golden/gemma4-e"); }
+TEST(every_allocation_fails_in_inspection) {
+    inject("allocations, inspect", &fail_alloc_at, inspect, "golden/gemma4-e");
+}
 TEST(every_failure_is_survived_in_a_gguf) {
     sotto_error err = {0};
     char        path[] = "/tmp/sotto-fault-model.gguf";

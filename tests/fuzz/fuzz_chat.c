@@ -37,12 +37,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(text, data, size);
     text[size] = '\0';
     const char       *at = text + 2;
-    sotto_chat_params params = {.thinking = data[1] & 1, .continue_last = data[1] & 2, .date = data[1] & 4 ? "d" : NULL};
+    sotto_chat_params params = {
+        .thinking = data[1] & 1, .continue_last = data[1] & 2, .date = data[1] & 4 ? "d" : NULL};
     if (data[1] & 8) params.tools = field(&at);
     sotto_chat_turn   turns[TURNS_MAX];
     sotto_chat_prompt out = {0};
     size_t            n = read_turns(turns, at, text + size), end = 0;
-    if (sotto_chat_render(&sotto_chat_formats[data[0] % sotto_chat_format_count], turns, n, &params, &out, NULL) == SOTTO_OK) {
+    if (sotto_chat_render(&sotto_chat_formats[data[0] % sotto_chat_format_count], turns, n, &params, &out,
+                          NULL) == SOTTO_OK) {
         for (size_t i = 0; i < out.n_spans; end += out.spans[i++].n)
             if (out.spans[i].offset != end || out.spans[i].n == 0) abort();
         if (end != out.text.len) abort();

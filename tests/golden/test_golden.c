@@ -65,7 +65,7 @@ static void expected_close(expected *e) {
     sotto_file_close(&e->file);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------------------------------------- */
 
 /* Largest difference over the largest reference value, and root mean square of the one over that of the other. */
 static void compare(const float *got, const float *want, int32_t n, double *worst, double *rms) {
@@ -135,12 +135,12 @@ static void check_rows(const char *what, const char *name, const run *r, const f
     rms_all = sqrt(rms_all);
     test_checks++;
     if (!(worst_all <= worst_max) || !(rms_all <= rms_max))
-        TEST_FAIL("%s, %s: largest error %.3g (allowed %.3g), rms %.3g (allowed %.3g)", name, what, worst_all, worst_max,
-                  rms_all, rms_max);
+        TEST_FAIL("%s, %s: largest error %.3g (allowed %.3g), rms %.3g (allowed %.3g)", name, what, worst_all,
+                  worst_max, rms_all, rms_max);
     if (getenv("GOLDEN_VERBOSE")) printf("  %-14s %-22s worst %.2e rms %.2e\n", name, what, worst_all, rms_all);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------------------------- */
 
 static void each_model(void (*fn)(const char *name, const char *path, const expected *e)) {
     CHECK(n_names >= 16);
@@ -190,7 +190,9 @@ static void check_greedy(const char *name, const char *path, const expected *e) 
             sotto_generator_result(g, &result);
             CHECK_INT(result.n_tokens, e->n_greedy);
             int32_t same = 0;
-            while (same < e->n_greedy && same < (int32_t)result.n_tokens && result.tokens[same] == e->greedy[same]) same++;
+            while (same < e->n_greedy && same < (int32_t)result.n_tokens &&
+                   result.tokens[same] == e->greedy[same])
+                same++;
             if (same != e->n_greedy) TEST_FAIL("%s: greedy tokens differ from number %d on", name, same);
         }
         sotto_generator_close(g);
@@ -240,7 +242,7 @@ static void check_conversions(const char *name, const char *path, const expected
 }
 TEST(converted_files_agree) { each_model(check_conversions); }
 
-/* ---- pairs that must agree bit for bit ----------------------------------------------------------------------------- */
+/* ---- pairs that must agree bit for bit ----------------------------------------------------------------- */
 
 static void same_bits(const char *what, const char *name, const run *a, const run *b, size_t n) {
     test_checks++;
@@ -258,7 +260,8 @@ static void check_pairs(const char *name, const char *path, const expected *e) {
         const char *file = quantised ? q4 : path;
         run         a, b;
         if (run_open(&a, file, 1, NULL, SOTTO_CACHE_F16) && run_open(&b, file, 3, NULL, SOTTO_CACHE_F16) &&
-            run_prompt(&a, e->tokens, e->n_tokens, e->n_tokens) && run_prompt(&b, e->tokens, e->n_tokens, e->n_tokens)) {
+            run_prompt(&a, e->tokens, e->n_tokens, e->n_tokens) &&
+            run_prompt(&b, e->tokens, e->n_tokens, e->n_tokens)) {
             same_bits("1 and 3 threads", name, &a, &b, n);
             run_prompt(&b, e->tokens, e->n_tokens, 1);
             same_bits("batch and one by one", name, &a, &b, n);
@@ -329,7 +332,8 @@ static void check_restore(const char *name, const char *path, const expected *e)
             CHECK_OK(sotto_session_restore(b.session, file, &err), err);
             (void)sotto_session_tokens(b.session, &n);
             CHECK_INT(n, half);
-            CHECK(sotto_session_logits(b.session) && memcmp(sotto_session_logits(a.session), sotto_session_logits(b.session), bytes) == 0);
+            CHECK(sotto_session_logits(b.session) &&
+                  memcmp(sotto_session_logits(a.session), sotto_session_logits(b.session), bytes) == 0);
             float *x = synced(a.session, e->tokens, (size_t)e->n_tokens, e->n_vocab);
             float *y = synced(b.session, e->tokens, (size_t)e->n_tokens, e->n_vocab);
             test_checks++;
@@ -372,7 +376,8 @@ static void check_drop(const char *name, const char *path, const expected *e) {
         CHECK_OK(sotto_session_drop(r.session, 4, 12, &err), err);
         const int32_t *now = sotto_session_tokens(r.session, &n);
         CHECK_INT(n, e->n_tokens - 8);
-        CHECK(memcmp(now, e->tokens, 4 * sizeof *now) == 0 && memcmp(now + 4, e->tokens + 12, (n - 4) * sizeof *now) == 0);
+        CHECK(memcmp(now, e->tokens, 4 * sizeof *now) == 0 &&
+              memcmp(now + 4, e->tokens + 12, (n - 4) * sizeof *now) == 0);
         CHECK_OK(sotto_session_append(r.session, e->greedy, 4, &err), err);
         const float *logits = sotto_session_logits(r.session);
         for (int32_t i = 0; logits && i < e->n_vocab; i++)

@@ -34,7 +34,7 @@ static void fill(int32_t *ids, int32_t n, int32_t n_vocab) {
     for (int32_t i = 0; i < n; i++) ids[i] = (i * 37 + 11) % (n_vocab - 10) + 8;
 }
 
-/* ---- q8_0 cache: heads of 64 --------------------------------------------------------------------------------------- */
+/* ---- q8_0 cache: heads of 64 --------------------------------------------------------------------------- */
 
 static const char *synthetic(void) {
     static char path[64];
@@ -53,7 +53,8 @@ TEST(a_q8_0_cache_is_close_and_agrees_with_itself_bit_for_bit) {
     opened         exact, one, many;
     sotto_error    err = {0};
     fill(ids, N, 2048);
-    if (open_with(&exact, synthetic(), 1024, SOTTO_CACHE_F32, 2) && open_with(&one, synthetic(), 1024, SOTTO_CACHE_Q8_0, 1) &&
+    if (open_with(&exact, synthetic(), 1024, SOTTO_CACHE_F32, 2) &&
+        open_with(&one, synthetic(), 1024, SOTTO_CACHE_Q8_0, 1) &&
         open_with(&many, synthetic(), 1024, SOTTO_CACHE_Q8_0, 3)) {
         CHECK_OK(sotto_session_sync(exact.session, ids, N, &err), err);
         CHECK_OK(sotto_session_sync(many.session, ids, N, &err), err);
@@ -85,7 +86,7 @@ TEST(heads_that_are_no_whole_blocks_refuse_a_q8_0_cache) {
     sotto_model_close(m);
 }
 
-/* ---- limits ------------------------------------------------------------------------------------------------------------ */
+/* ---- limits -------------------------------------------------------------------------------------------- */
 
 TEST(too_long_a_prompt_names_both_counts) {
     int32_t     ids[64];
@@ -121,7 +122,7 @@ TEST(a_memory_limit_refuses_with_the_numbers) {
     CHECK_INT(sotto_memory_estimate("golden/gemma3", &so, &m, &err), SOTTO_INVALID);
 }
 
-/* ---- sliding ----------------------------------------------------------------------------------------------------------- */
+/* ---- sliding ------------------------------------------------------------------------------------------- */
 
 /* The keys of layer 0 depend on nothing but their token and position: after a drop they must be those of a session that
  * never saw the dropped tokens. */
@@ -152,7 +153,8 @@ static void check_rotation(const char *model, bool gguf) {
             for (int32_t i = 0; i < hd; i++) {
                 double k = (double)((const float *)(x->k + (size_t)p * x->stride))[i];
                 worst = fmax(worst, fabs(k - (double)((const float *)(y->k + (size_t)p * y->stride))[i]));
-                CHECK(((const float *)(x->v + (size_t)p * x->stride))[i] == ((const float *)(y->v + (size_t)p * y->stride))[i]);
+                CHECK(((const float *)(x->v + (size_t)p * x->stride))[i] ==
+                      ((const float *)(y->v + (size_t)p * y->stride))[i]);
             }
         test_checks++;
         if (!(worst < 1e-4)) TEST_FAIL("%s: rotated keys differ by %g", model, worst);
@@ -207,7 +209,8 @@ TEST(after_sliding_another_conversation_starts_anew) {
     opened      a, b;
     sotto_error err = {0};
     fill(ids, N, 280);
-    if (open_with(&a, "golden/llama3", 64, SOTTO_CACHE_F32, 1) && open_with(&b, "golden/llama3", 64, SOTTO_CACHE_F32, 1)) {
+    if (open_with(&a, "golden/llama3", 64, SOTTO_CACHE_F32, 1) &&
+        open_with(&b, "golden/llama3", 64, SOTTO_CACHE_F32, 1)) {
         CHECK_OK(sotto_session_sync(a.session, ids, N, &err), err);
         CHECK_OK(sotto_session_drop(a.session, 4, 10, &err), err);
         memmove(ids + 4, ids + 10, (N - 10) * sizeof *ids); /* what it holds now: N - 6 tokens */
@@ -248,7 +251,7 @@ TEST(without_sliding_the_answer_ends_at_the_context) {
     close_all(&o);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 TEST(a_session_of_another_model_or_damaged_is_refused) {
     char        path[128];
@@ -258,7 +261,8 @@ TEST(a_session_of_another_model_or_damaged_is_refused) {
     sotto_error err = {0};
     snprintf(path, sizeof path, "%s/a.session", scratch);
     fill(ids, 20, 280);
-    if (open_with(&a, "golden/llama3", 64, SOTTO_CACHE_F16, 1) && open_with(&b, "golden/llama3-untied", 64, SOTTO_CACHE_F16, 1) &&
+    if (open_with(&a, "golden/llama3", 64, SOTTO_CACHE_F16, 1) &&
+        open_with(&b, "golden/llama3-untied", 64, SOTTO_CACHE_F16, 1) &&
         open_with(&other_cache, "golden/llama3", 64, SOTTO_CACHE_F32, 1)) {
         CHECK_OK(sotto_session_sync(a.session, ids, 20, &err), err);
         CHECK_OK(sotto_session_save(a.session, path, &err), err);

@@ -7,7 +7,7 @@
 
 #include "format/parse.h"
 
-/* ---- safetensors -------------------------------------------------------------------------------------- */
+/* ---- safetensors --------------------------------------------------------------------------------------- */
 
 /* A file from its header and n bytes of data: 0, 1, 2, ... */
 static inline void st_file(sotto_buf *b, const char *header, size_t n_data) {
@@ -18,7 +18,7 @@ static inline void st_file(sotto_buf *b, const char *header, size_t n_data) {
     for (size_t i = 0; i < n_data; i++) sotto_buf_putc(b, (char)i);
 }
 
-/* ---- gguf --------------------------------------------------------------------------------------------- */
+/* ---- gguf ---------------------------------------------------------------------------------------------- */
 
 static inline void gg_u32(sotto_buf *b, uint32_t v) { sotto_buf_append(b, &v, sizeof v); }
 static inline void gg_u64(sotto_buf *b, uint64_t v) { sotto_buf_append(b, &v, sizeof v); }
@@ -66,7 +66,7 @@ static inline void gg_data(sotto_buf *b, size_t alignment, size_t n) {
     for (size_t i = 0; i < n; i++) sotto_buf_putc(b, (char)i);
 }
 
-/* ---- parsing a block ---------------------------------------------------------------------------------- */
+/* ---- parsing a block ----------------------------------------------------------------------------------- */
 
 typedef struct parsed {
     uint8_t          *block;

@@ -49,7 +49,8 @@ static void write_copy(change what) {
         CHECK_OK(sotto_gguf_put_tensor(w, name, dtype, t->n_dims, dim, &err), err);
     }
     if (what == ADD_BIAS) CHECK_OK(sotto_gguf_put_tensor(w, "blk.0.attn_q.bias", SOTTO_F32, 1, &extra, &err), err);
-    if (what == ADD_ELSEWHERE) CHECK_OK(sotto_gguf_put_tensor(w, "blk.2.nextn.weight", SOTTO_F32, 1, &extra, &err), err);
+    if (what == ADD_ELSEWHERE)
+        CHECK_OK(sotto_gguf_put_tensor(w, "blk.2.nextn.weight", SOTTO_F32, 1, &extra, &err), err);
     CHECK_OK(sotto_gguf_begin_data(w, &err), err);
     for (size_t i = 0; i < c->n_tensors; i++) {
         const sotto_tensor *t = &c->tensors[i];
@@ -59,7 +60,8 @@ static void write_copy(change what) {
         if (what == SHORT_NORM && is(t, "blk.0.attn_norm.weight")) n = 31 * 4;
         CHECK_OK(sotto_gguf_write(w, n <= t->n_bytes ? t->data : zeros, n, &err), err);
         if (what == FUSE && is(t, "blk.1.attn_q.weight")) {
-            const sotto_tensor *k = sotto_checkpoint_find(c, "blk.1.attn_k.weight"), *v = sotto_checkpoint_find(c, "blk.1.attn_v.weight");
+            const sotto_tensor *k = sotto_checkpoint_find(c, "blk.1.attn_k.weight"),
+                               *v = sotto_checkpoint_find(c, "blk.1.attn_v.weight");
             CHECK_OK(sotto_gguf_write(w, k->data, k->n_bytes, &err), err);
             CHECK_OK(sotto_gguf_write(w, v->data, v->n_bytes, &err), err);
         }
@@ -76,8 +78,8 @@ static void expect(change what, sotto_status status, const char *mention) {
     sotto_status s = sotto_model_open(&m, path, NULL, &err);
     test_checks++;
     if (s != status || (mention && !strstr(err.message, mention)))
-        TEST_FAIL("change %d: status %d, \"%s\"; expected %d, mentioning \"%s\"", (int)what, (int)s, err.message, (int)status,
-                  mention ? mention : "");
+        TEST_FAIL("change %d: status %d, \"%s\"; expected %d, mentioning \"%s\"", (int)what, (int)s,
+                  err.message, (int)status, mention ? mention : "");
     sotto_model_close(m);
 }
 

@@ -9,9 +9,10 @@
 
 #include "model/model.h"
 
-static const char *const models[] = {"gemma1", "gemma1-odd", "gemma2", "gemma3", "gemma3-new", "gemma3-mm", "gemma4-e",
-                                     "gemma4-kv", "llama2", "llama3", "llama3-untied", "mistral", "qwen2", "qwen2-untied",
-                                     "qwen3", "smollm2", "smollm3"};
+static const char *const models[] = {"gemma1",        "gemma1-odd", "gemma2",    "gemma3",       "gemma3-new",
+                                     "gemma3-mm",     "gemma4-e",   "gemma4-kv", "llama2",       "llama3",
+                                     "llama3-untied", "mistral",    "qwen2",     "qwen2-untied", "qwen3",
+                                     "smollm2",       "smollm3"};
 
 static bool load(sotto_config *c, sotto_arena *arena, const char *model, const char *name) {
     char        folder[128];
@@ -27,7 +28,8 @@ static bool load(sotto_config *c, sotto_arena *arena, const char *model, const c
     return s == SOTTO_OK;
 }
 
-static void check_same(const char *what, const char *model, const sotto_config *a, const sotto_config *b, double rope_bound) {
+static void check_same(const char *what, const char *model, const sotto_config *a, const sotto_config *b,
+                       double rope_bound) {
     int before = test_failures;
     CHECK_STR(a->family->name, b->family->name);
     CHECK_INT(a->n_layers, b->n_layers);
@@ -89,12 +91,13 @@ TEST(a_converted_file_says_the_same) {
     unlink(path);
 }
 
-/* ---- numbers that cannot be ------------------------------------------------------------------------------------------ */
+/* ---- numbers that cannot be ---------------------------------------------------------------------------- */
 
 static void expect(const char *change, sotto_status status, const char *mention) {
-    static const char base[] = "{\"model_type\":\"llama\",\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":2,"
-                               "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"vocab_size\":100,"
-                               "\"max_position_embeddings\":128,\"rms_norm_eps\":1e-5}";
+    static const char base[] =
+        "{\"model_type\":\"llama\",\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":2,"
+        "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"vocab_size\":100,"
+        "\"max_position_embeddings\":128,\"rms_norm_eps\":1e-5}";
     sotto_arena  arena = {0};
     sotto_config c = {0};
     sotto_error  err = {0};
@@ -137,14 +140,17 @@ TEST(impossible_numbers_are_refused) {
     expect("{\"rope_theta\":-5}", SOTTO_FORMAT, "rotary base");
     expect("{\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4}}", SOTTO_UNSUPPORTED, "yarn");
     expect("{\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":0}}", SOTTO_FORMAT, "factor");
-    expect("{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":1}}", SOTTO_FORMAT,
-           "high_freq_factor");
+    expect("{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_"
+           "factor\":1}}",
+           SOTTO_FORMAT, "high_freq_factor");
     expect("{\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}", SOTTO_OK, NULL); /* the key's old name */
-    expect("{\"partial_rotary_factor\":0.5,\"rope_parameters\":{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5}}",
+    expect("{\"partial_rotary_factor\":0.5,\"rope_parameters\":{\"rope_type\":\"default\",\"partial_rotary_"
+           "factor\":0.5}}",
            SOTTO_UNSUPPORTED, "partial_rotary_factor");
     expect("{\"layer_types\":[\"full_attention\"]}", SOTTO_OK, NULL); /* no window: the types do not matter */
     expect("{\"sliding_window\":8,\"layer_types\":[\"full_attention\"]}", SOTTO_UNSUPPORTED, "layer_types[1]");
-    expect("{\"sliding_window\":8,\"layer_types\":[\"full_attention\",\"linear_attention\"]}", SOTTO_UNSUPPORTED, "linear_attention");
+    expect("{\"sliding_window\":8,\"layer_types\":[\"full_attention\",\"linear_attention\"]}",
+           SOTTO_UNSUPPORTED, "linear_attention");
     expect("{\"attention_bias\":true}", SOTTO_UNSUPPORTED, "attention_bias");
     expect("{\"model_type\":\"mamba\"}", SOTTO_UNSUPPORTED, "mamba");
     expect("{\"model_type\":7}", SOTTO_FORMAT, "model_type");

@@ -9,7 +9,12 @@ enum { HEAD_DIM = 256, CONTEXT = 20000, WINDOW = 100, SLACK = 4096 };
 static sotto_layer_config layers[] = {
     {.n_heads = 2, .n_kv_heads = 1, .head_dim = HEAD_DIM, .n_ff = 1, .window = WINDOW, .kv_layer = 0},
     {.n_heads = 2, .n_kv_heads = 1, .head_dim = HEAD_DIM, .n_ff = 1, .window = 0, .kv_layer = 1},
-    {.n_heads = 2, .n_kv_heads = 1, .head_dim = HEAD_DIM, .n_ff = 1, .window = WINDOW, .kv_layer = 0}, /* shares layer 0 */
+    {.n_heads = 2,
+     .n_kv_heads = 1,
+     .head_dim = HEAD_DIM,
+     .n_ff = 1,
+     .window = WINDOW,
+     .kv_layer = 0}, /* shares layer 0 */
 };
 static const sotto_config config = {.n_layers = 3, .layers = layers};
 
@@ -63,7 +68,8 @@ TEST(a_long_turn_does_not_keep_everything) {
 
 TEST(the_budget_counts_windows_and_sharing) {
     const uint64_t row = 2 * HEAD_DIM * 2; /* key and value, f16 */
-    uint64_t       full = CONTEXT * row, window = (WINDOW + SLACK) * row, bytes = sotto_kv_bytes(&config, SOTTO_F16, CONTEXT, 0);
+    uint64_t       full = CONTEXT * row, window = (WINDOW + SLACK) * row,
+             bytes = sotto_kv_bytes(&config, SOTTO_F16, CONTEXT, 0);
     CHECK(bytes >= full + window && bytes <= full + window + 4 * (1 << 14));
     CHECK_INT(sotto_kv_read_bytes(&config, SOTTO_F16, 1000), 1000 * row + 2 * WINDOW * row);
 }

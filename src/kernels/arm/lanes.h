@@ -20,7 +20,7 @@ typedef int32x4_t   vi;
 #define ATTEND_ROWS 4
 #define ATTEND_VECTORS 4
 
-/* ---- integers ----------------------------------------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------------------------------------ */
 
 static INLINE vi   vi_zero(void) { return vdupq_n_s32(0); }
 static INLINE vi   vi_load(const void *p) { return vreinterpretq_s32_u8(vld1q_u8(p)); }
@@ -33,7 +33,7 @@ static INLINE vi vi_dot(vi acc, vi a, vi b) {
     return vaddq_s32(acc, vpaddq_s32(lo, hi));
 }
 
-/* ---- floats ------------------------------------------------------------------------------------------------- */
+/* ---- floats -------------------------------------------------------------------------------------------- */
 
 static INLINE float f16_to_f32(uint16_t h) {
     return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h))), 0);

@@ -40,7 +40,7 @@ static INLINE float32x4_t sum_to_float(sotto_dtype dtype, int32x4_t sum) {
     return is_wide(dtype) ? vcvtq_n_f32_s32(sum, 4) : vcvtq_f32_s32(sum);
 }
 
-/* ---- vectors ------------------------------------------------------------------------------------------------ */
+/* ---- vectors ------------------------------------------------------------------------------------------- */
 
 static INLINE int8x16_t zip_lo32(int8x16_t a, int8x16_t b) {
     return vreinterpretq_s8_s32(vzip1q_s32(vreinterpretq_s32_s8(a), vreinterpretq_s32_s8(b)));
@@ -73,7 +73,7 @@ static INLINE int8x16_t sixteen_where(uint8x16_t v, uint8x16_t mask) {
     return vandq_s8(vreinterpretq_s8_u8(vtstq_u8(v, mask)), set8(16));
 }
 
-/* ---- unpacking ---------------------------------------------------------------------------------------------- */
+/* ---- unpacking ----------------------------------------------------------------------------------------- */
 
 /* 16 bytes at `at` in every block. */
 static INLINE void load_blocks(const uint8_t *p, size_t block, size_t at, bool lanes, int8x16_t out[4]) {

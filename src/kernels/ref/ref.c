@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* ---- products with float activations ------------------------------------------------------------------------ */
+/* ---- products with float activations ------------------------------------------------------------------- */
 
 static float row_dot_f32(const uint8_t *w, const float *x, int32_t cols) {
     float sum = 0;
@@ -55,7 +55,7 @@ static void matmul_bf16(const sotto_matmul *m, int32_t begin, int32_t end) {
     matmul_float(m, begin, end, row_dot_bf16);
 }
 
-/* ---- products with int8 activations ------------------------------------------------------------------------- */
+/* ---- products with int8 activations -------------------------------------------------------------------- */
 
 /* Per block of 32: d * x.scale * (sub[0] * sum of codes' products in the first half + sub[1] * second half)
  * + m * x.scale * sum of x's codes. The bracket is an integer below 2^24. */
@@ -119,7 +119,7 @@ static void quantize_q8(const float *x, sotto_q8_group *out, int32_t cols) {
     }
 }
 
-/* ---- element-wise ------------------------------------------------------------------------------------------- */
+/* ---- element-wise -------------------------------------------------------------------------------------- */
 
 static void rmsnorm(float *y, const float *x, const float *w, int32_t n, float eps) {
     double sum = 0;

@@ -1,6 +1,6 @@
 /* Element-wise kernels and conversions, for any level; included like attend.h. */
 
-/* ---- exp and tanh -------------------------------------------------------------------------------------------- */
+/* ---- exp and tanh -------------------------------------------------------------------------------------- */
 
 /* e^x = 2^n * e^r with n = round(x / ln 2) and |r| <= ln 2 / 2. The series of e^r up to r^7 / 7! leaves out less
  * than 6e-9; ln 2 is taken in two parts, the first short enough that n times it is exact. In all the relative
@@ -36,7 +36,7 @@ static INLINE vf activated(sotto_activation act, vf x) {
     return vf_div(x, vf_add(vf_set(1.0f), vf_exp(vf_sub(vf_zero(), s))));
 }
 
-/* ---- element-wise ------------------------------------------------------------------------------------------- */
+/* ---- element-wise -------------------------------------------------------------------------------------- */
 
 /* Run `body` for whole vectors at index i, then with loads and stores of the n - i that are left. */
 #define FOR_VECTORS(n, whole, rest)                                                                          \
@@ -125,7 +125,7 @@ static void rope(float *x, const float *cos, const float *sin, int32_t n_pairs, 
     }
 }
 
-/* ---- quantised activations ---------------------------------------------------------------------------------- */
+/* ---- quantised activations ----------------------------------------------------------------------------- */
 
 /* The largest magnitude of 32 floats; NaN is passed over. */
 static INLINE float block_amax(const float *x) {
@@ -166,7 +166,7 @@ static void quantize_q8(const float *x, sotto_q8_group *out, int32_t cols) {
     }
 }
 
-/* ---- conversions -------------------------------------------------------------------------------------------- */
+/* ---- conversions --------------------------------------------------------------------------------------- */
 
 static void to_f32(sotto_dtype dtype, const void *src, float *dst, int32_t n) {
     const uint8_t *p = src;

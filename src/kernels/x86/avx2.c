@@ -26,7 +26,7 @@ typedef __m256i vi;
 #define ATTEND_ROWS 2
 #define ATTEND_VECTORS 4
 
-/* ---- integers ----------------------------------------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------------------------------------ */
 
 static INLINE vi vi_zero(void) { return _mm256_setzero_si256(); }
 static INLINE vi vi_load(const void *p) { return _mm256_loadu_si256(p); }
@@ -85,7 +85,7 @@ static INLINE vi vi_dot(vi acc, vi weights, vi codes) {
     return vi_add(acc, vi_widen_pairs(vi_dot_pairs(weights, codes, false)));
 }
 
-/* ---- floats ------------------------------------------------------------------------------------------------- */
+/* ---- floats -------------------------------------------------------------------------------------------- */
 
 static INLINE float f16_to_f32(uint16_t h) { return _cvtsh_ss(h); }
 static INLINE vf    vf_zero(void) { return _mm256_setzero_ps(); }

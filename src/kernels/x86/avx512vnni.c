@@ -25,7 +25,7 @@ typedef __m512i vi;
 #define ATTEND_ROWS 4
 #define ATTEND_VECTORS 4
 
-/* ---- integers ----------------------------------------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------------------------------------ */
 
 static INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
 static INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
@@ -90,7 +90,7 @@ static INLINE vi vi_dot(vi acc, vi weights, vi codes) {
     return _mm512_dpbusd_epi32(acc, weights, codes);
 }
 
-/* ---- floats ------------------------------------------------------------------------------------------------- */
+/* ---- floats -------------------------------------------------------------------------------------------- */
 
 static INLINE float f16_to_f32(uint16_t h) { return _cvtsh_ss(h); }
 static INLINE vf    vf_zero(void) { return _mm512_setzero_ps(); }

@@ -53,7 +53,7 @@ static INLINE int code_offset(sotto_dtype dtype) {
     }
 }
 
-/* ---- unpacking ---------------------------------------------------------------------------------------------- */
+/* ---- unpacking ----------------------------------------------------------------------------------------- */
 
 /* in[j] holds 16 bytes of the blocks j, 4 + j, ... in its 128-bit lanes; out[k] gets bytes 4k..4k+3 of all blocks
  * in order: a 4 x 4 transposition of 32-bit words within each lane. */
@@ -222,7 +222,7 @@ static INLINE void unpack(sotto_dtype dtype, const uint8_t *p, part *out) {
     if (sotto_dtype_has_min(dtype)) out->min = vf_halves(p, block_bytes(dtype), 2);
 }
 
-/* ---- the product of parts ----------------------------------------------------------------------------------- */
+/* ---- the product of parts ------------------------------------------------------------------------------ */
 
 /* How many products' 16-bit pair sums can be added before they must be widened, where vi_dot works by pairs:
  * 8 * 2 * 15 * 127, 4 * 2 * 31 * 127 and 2 * 2 * 63 * 127 are below 2^15. */
