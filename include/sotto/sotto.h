@@ -16,8 +16,8 @@
  *         sotto_session_sync(session, prompt.ids, prompt.n, &err) ||
  *         sotto_generator_open(&gen, session, NULL, &err))
  *         return fprintf(stderr, "%s\n", err.message), 1;
- *     sotto_piece piece;
- *     while (sotto_generator_next(gen, &piece, &err) == SOTTO_OK && !piece.done)
+ *     sotto_piece piece = {0};
+ *     while (!piece.done && sotto_generator_next(gen, &piece, &err) == SOTTO_OK)
  *         fwrite(piece.text, 1, piece.n_text, stdout);
  *
  * Rules for every function here, unless it says otherwise:
@@ -266,7 +266,8 @@ typedef struct sotto_piece {
     bool                 done;      /* the last piece; see sotto_generator_result. Its text still counts */
 } sotto_piece;
 
-/* The session must hold a prompt (its logits are the start). One generator at a time per session. */
+/* The session must hold a prompt (its logits are the start). One generator at a time per session. The last token
+ * of an answer is not evaluated: afterwards the session holds the prompt and all tokens before it. */
 SOTTO_API sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s,
                                             const sotto_generate_options *opt, sotto_error *err);
 SOTTO_API sotto_status sotto_generator_next(sotto_generator *g, sotto_piece *piece, sotto_error *err);
