@@ -196,7 +196,7 @@ static const chat_command commands[] = {
     {"set", "NAME VALUE", "a sampling option, e.g. /set temp 0.5; /set shows all", do_set},
     {"undo", "", "take back the last turn and its answer", do_undo},
     {"retry", "", "answer the last turn again", do_retry},
-    {"save", "FILE", "save the conversation; \"FILE session\": also what is computed", do_save},
+    {"save", "FILE", "save the conversation; \"FILE session\" keeps its cache too", do_save},
     {"load", "FILE", "go on with a saved conversation", do_load},
     {"clear", "", "begin a new conversation", do_clear},
     {"stats", "", "tokens, reuse and speed of the last answer", do_stats},
