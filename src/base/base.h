@@ -128,6 +128,14 @@ bool     sotto_map_reserve(sotto_map *m, size_t count);
 int      sotto_map_add(sotto_map *m, sotto_str key, int32_t value);
 int32_t  sotto_map_get(const sotto_map *m, sotto_str key); /* -1 when absent: values must be >= 0 */
 void     sotto_map_free(sotto_map *m);
+/* The next number of a splitmix64 generator (Steele et al. 2014): seeds others, or makes data that need not be good. */
+static inline uint64_t sotto_splitmix64(uint64_t *state) {
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
 /* Not cryptographic. The same for the same bytes and seed on every run; chain by passing a result as seed. */
 uint64_t sotto_hash(const void *data, size_t n, uint64_t seed);
 

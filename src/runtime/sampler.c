@@ -29,13 +29,6 @@ struct sotto_sampler {
 
 /* Source: Blackman & Vigna 2018, xoshiro256**, seeded by splitmix64 (Steele et al. 2014) as its authors
  * advise. Integers only, so that a seed means the same on every machine. */
-static uint64_t splitmix(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 static uint64_t rotate(uint64_t x, int n) { return x << n | x >> (64 - n); }
 
 static double random_unit(uint64_t s[4]) { /* in [0, 1), 53 bits */
@@ -95,7 +88,7 @@ sotto_status sotto_sampler_open(sotto_sampler **out, const sotto_sampling *param
     /* 53 bits, so that the seed in a report survives JSON readers that keep numbers as doubles. */
     if (s->params.seed == SOTTO_SEED_RANDOM) s->params.seed = sotto_random_seed() >> 11;
     uint64_t state = s->params.seed;
-    for (int i = 0; i < 4; i++) s->random[i] = splitmix(&state);
+    for (int i = 0; i < 4; i++) s->random[i] = sotto_splitmix64(&state);
     *out = s;
     return SOTTO_OK;
 }
@@ -232,7 +225,7 @@ static sotto_candidate cut_at_mass(sotto_candidate *c, size_t n, double mass) {
     size_t          lo = 0, hi = n;
     sotto_candidate cut = c[0];
     while (lo < hi) {
-        swap_candidates(&c[hi - 1], &c[lo + (size_t)(splitmix(&state) % (hi - lo))]);
+        swap_candidates(&c[hi - 1], &c[lo + (size_t)(sotto_splitmix64(&state) % (hi - lo))]);
         sotto_candidate pivot = c[hi - 1];
         double          left = 0;
         size_t          mid = lo;

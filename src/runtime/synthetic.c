@@ -151,16 +151,9 @@ static sotto_status put_vocabulary(sotto_gguf_writer *w, int32_t n, sotto_error 
 
 /* ---- weights ------------------------------------------------------------------------------------------- */
 
-static uint64_t next_random(uint64_t *state) { /* SplitMix64 (Steele et al. 2014) */
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 /* Uniform in (-1, 1) times `scale`. */
 static void random_row(float *row, int32_t n, float scale, uint64_t *state) {
-    for (int32_t i = 0; i < n; i++) row[i] = ((float)(next_random(state) >> 40) / 8388608.0f - 1.0f) * scale;
+    for (int32_t i = 0; i < n; i++) row[i] = ((float)(sotto_splitmix64(state) >> 40) / 8388608.0f - 1.0f) * scale;
 }
 
 typedef struct writing {
@@ -202,7 +195,8 @@ static sotto_status write_matrix(writing *g, const sotto_role *r, sotto_dtype dt
     for (int32_t at = 0; at < r->rows && status == SOTTO_OK; at += step) {
         int32_t n = SOTTO_MIN(step, r->rows - at);
         for (int32_t i = 0; i < n; i++)
-            memcpy(piece + (size_t)i * row_bytes, bank + next_random(&g->random) % BANK_ROWS * row_bytes, row_bytes);
+            memcpy(piece + (size_t)i * row_bytes, bank + sotto_splitmix64(&g->random) % BANK_ROWS * row_bytes,
+                   row_bytes);
         if (g->options->progress &&
             !g->options->progress(g->options->progress_user, g->done_bytes, sotto_gguf_writer_total_bytes(g->w)))
             status = sotto_fail(err, SOTTO_CANCELLED, "cancelled: nothing was written");

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
+#include "kernels/simd/dtypes.h"
 #include "kernels/simd/isa.h"
 #include "tensor/blocks.h"
 

@@ -14,20 +14,6 @@ typedef struct part {
 
 enum { PART_BLOCKS = 4, PART_BYTES_MAX = PART_BLOCKS * sizeof(sotto_block_q8_0) /* of blocks of 32 */ };
 
-/* Facts of the dtypes as constants, which the table in dtype.c cannot give. */
-static INLINE size_t block_bytes(sotto_dtype dtype) {
-    switch (dtype) {
-    case SOTTO_Q4_0: return sizeof(sotto_block_q4_0);
-    case SOTTO_Q4_1: return sizeof(sotto_block_q4_1);
-    case SOTTO_Q5_0: return sizeof(sotto_block_q5_0);
-    case SOTTO_Q5_1: return sizeof(sotto_block_q5_1);
-    case SOTTO_Q8_0: return sizeof(sotto_block_q8_0);
-    case SOTTO_Q4_K: return sizeof(sotto_block_q4_k);
-    case SOTTO_Q5_K: return sizeof(sotto_block_q5_k);
-    case SOTTO_Q6_K: return sizeof(sotto_block_q6_k);
-    default: return sizeof(sotto_block_iq4_nl);
-    }
-}
 static INLINE bool is_super(sotto_dtype dtype) {
     return dtype == SOTTO_Q4_K || dtype == SOTTO_Q5_K || dtype == SOTTO_Q6_K;
 }

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "tensor/blocks.h"
+#include "kernels/simd/dtypes.h"
 #include "kernels/simd/isa.h"
 
 ISA_BEGIN("avx2,fma,f16c")

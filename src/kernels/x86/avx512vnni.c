@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "tensor/blocks.h"
+#include "kernels/simd/dtypes.h"
 #include "kernels/simd/isa.h"
 
 ISA_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")

@@ -19,23 +19,6 @@ typedef struct part {
     vf min;      /* dtypes with a minimum */
 } part;
 
-/* Facts of the dtypes as constants, which the table in dtype.c cannot give. */
-static INLINE size_t block_bytes(sotto_dtype dtype) {
-    switch (dtype) {
-    case SOTTO_Q4_0: return sizeof(sotto_block_q4_0);
-    case SOTTO_Q4_1: return sizeof(sotto_block_q4_1);
-    case SOTTO_Q5_0: return sizeof(sotto_block_q5_0);
-    case SOTTO_Q5_1: return sizeof(sotto_block_q5_1);
-    case SOTTO_Q8_0: return sizeof(sotto_block_q8_0);
-    case SOTTO_Q4_K: return sizeof(sotto_block_q4_k);
-    case SOTTO_Q5_K: return sizeof(sotto_block_q5_k);
-    case SOTTO_Q6_K: return sizeof(sotto_block_q6_k);
-    default: return sizeof(sotto_block_iq4_nl);
-    }
-}
-static INLINE size_t block_elems(sotto_dtype dtype) {
-    return dtype == SOTTO_Q4_K || dtype == SOTTO_Q5_K || dtype == SOTTO_Q6_K ? 256 : 32;
-}
 static INLINE size_t part_size(sotto_dtype dtype) { return VL * 32 / block_elems(dtype) * block_bytes(dtype); }
 static INLINE bool   code_is_signed(sotto_dtype dtype) {
     return DOT_SIGNED && (dtype == SOTTO_Q8_0 || dtype == SOTTO_IQ4_NL);
@@ -404,12 +387,4 @@ static INLINE void multiply(sotto_dtype dtype, const sotto_matmul *m, int32_t be
     else multiply_many(dtype, m, begin, end);
 }
 
-static void matmul_q4_0(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q4_0, m, begin, end); }
-static void matmul_q4_1(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q4_1, m, begin, end); }
-static void matmul_q5_0(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q5_0, m, begin, end); }
-static void matmul_q5_1(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q5_1, m, begin, end); }
-static void matmul_q8_0(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q8_0, m, begin, end); }
-static void matmul_q4_k(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q4_K, m, begin, end); }
-static void matmul_q5_k(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q5_K, m, begin, end); }
-static void matmul_q6_k(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_Q6_K, m, begin, end); }
-static void matmul_iq4_nl(const sotto_matmul *m, int32_t begin, int32_t end) { multiply(SOTTO_IQ4_NL, m, begin, end); }
+#include "kernels/simd/products.h"
