@@ -42,8 +42,8 @@ static sotto_status check_limit(const sotto_memory *m, uint64_t limit, sotto_err
     if (limit == 0 || m->total_bytes <= limit) return SOTTO_OK;
     const double mib = 1024.0 * 1024.0;
     return sotto_fail(err, SOTTO_LIMIT,
-                      "needs %.0f MiB (weights %.0f, cache %.0f for %d tokens, scratch %.0f), the limit is "
-                      "%.0f MiB: choose a smaller context or a smaller model",
+                      "needs %.1f MiB (weights %.1f, cache %.1f for %d tokens, scratch %.1f), the limit is "
+                      "%.1f MiB: choose a smaller context or a smaller model",
                       (double)m->total_bytes / mib, (double)m->weights_bytes / mib,
                       (double)m->cache_bytes / mib, (int)m->context, (double)m->scratch_bytes / mib,
                       (double)limit / mib);
