@@ -78,8 +78,13 @@ int sotto_cli_model_open(sotto_cli_engine *e, const sotto_cli_settings *s) {
 
 static int restore(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_error err;
-    if (!s->session || sotto_path_kind_of(s->session) == SOTTO_PATH_NONE) return SOTTO_EXIT_OK;
-    return sotto_session_restore(e->session, s->session, &err) ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
+    if (!s->session) return SOTTO_EXIT_OK;
+    if (sotto_path_kind_of(s->session) != SOTTO_PATH_NONE)
+        return sotto_session_restore(e->session, s->session, &err) ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
+    sotto_writer *trial; /* where it cannot be saved later, say so before the answer is computed */
+    if (sotto_writer_open(&trial, s->session, &err)) return sotto_cli_fail(&err);
+    sotto_writer_close(trial);
+    return SOTTO_EXIT_OK;
 }
 
 int sotto_cli_engine_open(sotto_cli_engine *e, const sotto_cli_settings *s) {

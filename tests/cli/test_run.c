@@ -146,6 +146,10 @@ TEST(session_file_saves_the_prompt) {
     CHECK_CODE(other, 1); /* of another model */
     CHECK_STR(other.out, "");
     program_free(&other);
+    program_run nowhere = RUN(NULL, RAW, "-p", "A", "--session", "/nowhere/at/all.session");
+    CHECK_CODE(nowhere, 1); /* before anything is computed */
+    CHECK_STR(nowhere.out, "");
+    program_free(&nowhere);
 }
 
 TEST(limits_are_refused_with_numbers) {
