@@ -315,6 +315,51 @@ SOTTO_API sotto_status sotto_ceiling_measure(sotto_model *model, sotto_ceiling *
 /* Bytes of the cache that are read to decode one token at this depth. */
 SOTTO_API uint64_t sotto_session_cache_read_bytes(const sotto_session *s, int32_t depth);
 
+/* How well a model foretells a text, and how far it is from a reference: another form of the same model, such as
+ * the one that it was converted from.
+ *
+ * What is scored: the text is looked at through windows that overlap by half. A window begins with BOS where the
+ * tokenizer begins texts with it, and only the tokens of its second half are scored; the next window begins half a
+ * window later. So each token but those of the first half window is scored once, with between half a window and a
+ * whole one before it. llama.cpp's perplexity, too, scores second halves only, but of windows that do not overlap:
+ * it leaves half of the text unscored, which a short text cannot afford. The two figures estimate the same thing,
+ * and are not the same number.
+ *
+ * Logarithms are natural, probabilities those of the logits as they are, before any sampling step; everything after
+ * the logits is computed in double precision. The KV cache is f32: what is measured is the model, not the cache. */
+typedef struct sotto_quality_options {
+    const char       *text; /* NULL: a built-in one, some 2,000 words of varied English */
+    size_t            n_text;
+    int32_t           window; /* tokens; at least 16; 0: the smaller of 512 and the models' context length */
+    sotto_progress_fn progress; /* tokens computed; false cancels */
+    void             *progress_user;
+} sotto_quality_options;
+SOTTO_API sotto_quality_options sotto_quality_options_default(void);
+
+/* A mean over the scored tokens, or what follows from one, and its standard error; scored tokens count as
+ * independent of each other, so that it is rather too small. */
+typedef struct sotto_estimate {
+    double value, error;
+} sotto_estimate;
+
+typedef struct sotto_quality {
+    uint64_t       n_tokens, n_scored, n_windows; /* tokens of the text, BOS not counted */
+    int32_t        window;                        /* shorter than asked for where the text is */
+    sotto_estimate perplexity;
+    /* Without a reference the rest is 0. */
+    sotto_estimate reference_perplexity;
+    sotto_estimate perplexity_ratio; /* the model's by the reference's; the error is that of the token-wise difference */
+    sotto_estimate kl;               /* mean of KL(reference || model), the divergence at each scored token */
+    double         kl_median, kl_99, kl_999, kl_max; /* percentiles, linear between neighbours */
+    sotto_estimate delta_p;     /* mean change of the probability of the true token, model less reference */
+    sotto_estimate delta_p_rms; /* its root mean square */
+    sotto_estimate agreement;   /* share of tokens at which both hold the same token likeliest (the first of equals) */
+} sotto_quality;
+/* `reference` may be NULL, and may be `model`. MISMATCH when the vocabularies differ, INVALID when the text has too
+ * few tokens. Takes memory for the logits of 64 tokens of each model, and 12 bytes for each token of the text. */
+SOTTO_API sotto_status sotto_quality_measure(sotto_model *model, sotto_model *reference,
+                                             const sotto_quality_options *opt, sotto_quality *out, sotto_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,7 +28,8 @@ enum {
     SOTTO_VERB_LOGITS = 1 << 5,
     SOTTO_VERB_MEMORY = 1 << 6,
     SOTTO_VERB_BENCH = 1 << 7,
-    SOTTO_VERB_ALL = (1 << 8) - 1
+    SOTTO_VERB_QUALITY = 1 << 8,
+    SOTTO_VERB_ALL = (1 << 9) - 1
 };
 
 enum { SOTTO_COLOR_AUTO, SOTTO_COLOR_ALWAYS, SOTTO_COLOR_NEVER };
@@ -68,6 +69,8 @@ typedef struct sotto_cli_settings {
     sotto_cli_list ids, prefill, decode, depth, threads_list;
     int32_t        repeat;
 
+    const char *against, *file; /* quality */
+
     bool    json, csv, quiet, stats, help; /* output */
     int32_t color;
 
@@ -91,6 +94,7 @@ int sotto_cmd_inspect_tokens(const sotto_cli_settings *s);
 int sotto_cmd_inspect_logits(const sotto_cli_settings *s);
 int sotto_cmd_inspect_memory(const sotto_cli_settings *s);
 int sotto_cmd_bench(const sotto_cli_settings *s);
+int sotto_cmd_quality(const sotto_cli_settings *s);
 
 /* ---- options (option_table.c, options.c) --------------------------------------------------------------- */
 

@@ -39,6 +39,11 @@ static const sotto_cli_verb verbs[] = {
      "sotto bench -m MODEL | --synthetic SHAPE [options]",
      "  sotto bench -m gemma.gguf\n"
      "  sotto bench --synthetic gemma-2b -p 512 -n 128 -d 0,4096 -t 1,2 --json\n"},
+    {"quality", SOTTO_VERB_QUALITY, 0, sotto_cmd_quality, "how good a model is, alone or against a reference",
+     "sotto quality -m MODEL [--against REFERENCE] [options]",
+     "  sotto quality -m gemma-q4_0.gguf\n"
+     "  sotto quality -m gemma-q4_0.gguf --against gemma-2-2b-it/\n"
+     "  sotto quality -m gemma-q4_0.gguf --against gemma-f16.gguf -f essays.txt --json\n"},
 };
 
 static void print_general_help(FILE *out) {

@@ -5,7 +5,7 @@
 #define AT(field) offsetof(sotto_cli_settings, field)
 
 #define ASK (SOTTO_VERB_RUN | SOTTO_VERB_CHAT)
-#define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS)
+#define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS | SOTTO_VERB_QUALITY)
 #define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
 #define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
 #define ANY_MODEL (SOTTO_VERB_ALL & ~SOTTO_VERB_CONVERT)
@@ -100,6 +100,11 @@ const sotto_cli_option sotto_cli_options[] = {
     LIST("depth", 'd', depth, SOTTO_VERB_BENCH, 0, 1e7, "tokens in the context before (0)"),
     LIST("threads", 't', threads_list, SOTTO_VERB_BENCH, 1, THREADS_MAX, "threads (the physical cores)"),
     INT("repeat", 'r', repeat, SOTTO_VERB_BENCH, 1, 1000, "times each test is measured (5)"),
+
+    HEADING("What to measure", SOTTO_VERB_QUALITY),
+    TEXT("against", 0, against, SOTTO_VERB_QUALITY, "PATH", "the reference: another form of the same model"),
+    TEXT("file", 'f', file, SOTTO_VERB_QUALITY, "FILE", "a text; - is standard input (one built in)"),
+    INT("window", 'c', context, SOTTO_VERB_QUALITY, 16, INT_MAX_D, "tokens seen at once (512)"),
 
     HEADING("Output", SOTTO_VERB_ALL),
     FLAG("json", 0, json, SOTTO_VERB_ALL, "JSON on standard output"),

@@ -54,4 +54,9 @@ sotto_status sotto_sampler_candidates(sotto_sampler *s, const float *logits, con
 void sotto_logprobs(const float *logits, int32_t n_vocab, int32_t token, float *logprob, sotto_logprob *top,
                     int32_t n);
 
+/* ---- measuring ----------------------------------------------------------------------------------------- */
+
+/* The text that quality is measured on where none is given: paragraphs, to be joined by a blank line, then NULL. */
+extern const char *const sotto_quality_text[];
+
 #endif
