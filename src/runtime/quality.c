@@ -83,15 +83,18 @@ typedef struct measure {
     uint64_t       done, total; /* tokens computed, for progress */
 } measure;
 
-/* The logarithm of the sum of exp(x), and where x is largest. Not finite when an x is not. */
+/* The logarithm of the sum of exp(x), and where x is largest first. NaN when an x is not finite. */
 static double log_sum_exp(const float *x, int32_t n, int32_t *best) {
-    double sum = 0;
+    double sum = 0, nothing = 0;
     *best = 0;
     for (int32_t i = 1; i < n; i++)
         if (x[i] > x[*best]) *best = i;
     double top = (double)x[*best];
-    for (int32_t i = 0; i < n; i++) sum += exp((double)x[i] - top);
-    return top + log(sum);
+    for (int32_t i = 0; i < n; i++) {
+        sum += exp((double)x[i] - top);
+        nothing += 0 * (double)x[i]; /* NaN of an infinity, which exp makes a harmless 0 */
+    }
+    return top + log(sum) + nothing;
 }
 
 /* Sum of p (log p - log q); the logarithms of p's and q's sums of exp are known. */
@@ -124,7 +127,7 @@ static void score_row(void *arg, int i, int worker) {
 static sotto_status count_row(measure *m, const row *r, sotto_error *err) {
     static const char *const names[] = {"model", "reference"};
     for (int k = 0; k < 2 && m->sides[k].model; k++) {
-        if (!isfinite(r->surprise[k]) || !isfinite(r->kl))
+        if (!isfinite(r->surprise[k]))
             return sotto_fail(err, SOTTO_INVALID,
                               "the %s's logits for scored token %zu are not finite: its weights are damaged",
                               names[k], m->n_scored);
