@@ -348,7 +348,7 @@ typedef struct sotto_quality {
     sotto_estimate perplexity;
     /* Without a reference the rest is 0. */
     sotto_estimate reference_perplexity;
-    sotto_estimate perplexity_ratio; /* the model's by the reference's; the error is that of the token-wise difference */
+    sotto_estimate perplexity_ratio; /* the model's by the reference's, its error that of the paired tokens */
     sotto_estimate kl;               /* mean of KL(reference || model), the divergence at each scored token */
     double         kl_median, kl_99, kl_999, kl_max; /* percentiles, linear between neighbours */
     sotto_estimate delta_p;     /* mean change of the probability of the true token, model less reference */

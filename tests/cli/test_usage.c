@@ -16,7 +16,8 @@ TEST(help_goes_to_stdout_and_its_absence_is_a_usage_error) {
     CHECK_HAS(r.out, "sotto convert");
     program_free(&r);
     static const char *const verbs[][2] = {{"run", "--temp"}, {"chat", "--slide"}, {"convert", "--head"},
-                                           {"inspect", "--tensors"}, {"bench", "--synthetic"}};
+                                           {"inspect", "--tensors"}, {"bench", "--synthetic"},
+                                           {"quality", "--against"}};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         r = RUN(NULL, verbs[i][0], "--help");
         CHECK_CODE(r, 0);

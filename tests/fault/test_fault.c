@@ -124,6 +124,19 @@ static sotto_status inspect(const char *path, sotto_error *err) {
     return status;
 }
 
+static sotto_status measure(const char *path, sotto_error *err) {
+    sotto_model          *m = NULL, *reference = NULL;
+    sotto_quality         q;
+    sotto_model_options   mo = {.threads = 1};
+    sotto_quality_options o = {.text = "how far is the one from the other?", .n_text = 34};
+    sotto_status          status = sotto_model_open(&m, path, &mo, err);
+    if (status == SOTTO_OK) status = sotto_model_open(&reference, path, &mo, err);
+    if (status == SOTTO_OK) status = sotto_quality_measure(m, reference, &o, &q, err);
+    sotto_model_close(m);
+    sotto_model_close(reference);
+    return status;
+}
+
 /* Fail at 1, 2, 3 ... until a run is not hit any more. Dense at first, then sparser: late failures repeat
  * early ones. */
 static void inject(const char *what, long *at, sotto_status (*scenario)(const char *, sotto_error *),
@@ -166,6 +179,9 @@ TEST(every_allocation_fails_in_conversion) { inject("allocations, convert", &fai
 TEST(every_call_on_files_fails_in_conversion) { inject("files, convert", &fail_io_at, convert, "golden/qwen3"); }
 TEST(every_allocation_fails_in_inspection) {
     inject("allocations, inspect", &fail_alloc_at, inspect, "golden/gemma4-e");
+}
+TEST(every_allocation_fails_in_a_measurement) {
+    inject("allocations, quality", &fail_alloc_at, measure, "golden/llama2");
 }
 TEST(every_failure_is_survived_in_a_gguf) {
     sotto_error err = {0};
