@@ -113,11 +113,11 @@ TEST(help_teaches_it) {
     program_free(&r);
 }
 
-/* Ctrl-C in the middle: nothing on standard output, and the code for it. The text is long enough for minutes. */
+/* Ctrl-C in the middle: nothing on standard output, and the code for it. The text is long enough for a minute. */
 TEST(an_interruption_ends_it) {
     const char *path = program_file("long.txt");
     FILE       *f = fopen(path, "wb");
-    for (int i = 0; f && i < 20000; i++) (void)fputs(text, f);
+    for (int i = 0; f && i < 5000; i++) (void)fputs(text, f);
     CHECK(f && fclose(f) == 0);
     pid_t pid = START(NULL, "quality", "-m", MODEL, "-f", path, "-t", "1");
     program_sleep_ms(1500);
