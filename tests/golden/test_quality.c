@@ -4,7 +4,8 @@
  * Bounds. With weights that both sides dequantised to f32, logits agree to about 1e-6 of the largest; a figure may
  * differ by 1e-4 of its size. Run directly, a q4_0 file rounds activations to 8 bits: where another C library's last
  * bit makes one of them round the other way, a logit moves by up to a per cent at one of some 400 tokens. The figures
- * were taken with the same kernels (ref), and are held to 1e-3, a single token's (the tail) to 2e-2. */
+ * were taken with the same kernels (ref), and are held to 5e-3, a single token's (the tail) to 2e-2: what kernels that
+ * add in another order stay within, too. */
 #include "unit/model_folder.h"
 
 #include <math.h>
@@ -56,7 +57,7 @@ static void check_estimate(json_t *c, const char *key, sotto_estimate got, doubl
 }
 
 static void check_figures(json_t *c, const sotto_quality *q, bool direct) {
-    double bound = direct ? 1e-3 : 1e-4, tail = direct ? 2e-2 : 1e-4;
+    double bound = direct ? 5e-3 : 1e-4, tail = direct ? 2e-2 : 1e-4;
     CHECK_INT(q->n_tokens, json_integer_value(json_object_get(c, "tokens")));
     CHECK_INT(q->n_scored, json_integer_value(json_object_get(c, "scored")));
     check_estimate(c, "perplexity", q->perplexity, bound);
