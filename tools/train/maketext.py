@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Make the training text: draw conversations from the templates, with the noise of typing and of recognisers.
+
+  maketext.py --check            parse everything; name unknown slots and answers that cannot be written
+  maketext.py --show FILE [-n N] print conversations drawn from one file (or from all: "all")
+  maketext.py -n N --seed S      N conversations as JSON lines
+"""
+
+import argparse
+import collections
+import json
+import random
+import re
+import sys
+
+import slots
+from noise import HARD_SLIPS, SLIPS, copied_text, frame, plain_text, recognised, typed
+from template import HERE, SLOT, Lists, Segment, draw_segments, read_file
+
+REPLIES = {
+    "greet": "Hello! What can I do for you?",
+    "greet_morning": "Good morning! What can I do for you?",
+    "greet_evening": "Good evening! What can I do for you?",
+    "howareyou": "I'm well, thank you. What can I do for you?",
+    "thanks": "You're welcome.",
+    "goodbye": "Goodbye!",
+    "ok": "All right.",
+    "sorry": "No problem at all.",
+    "praise": "Thank you, that's kind.",
+    "insult": "I'm sorry. I'll do my best.",
+    "whoareyou": "I'm sotto's starter model, a small assistant that runs on your own machine.",
+    "maker": "I was trained from scratch by the sotto project, and nothing you say leaves this machine.",
+    "capabilities": "I can keep timers, reminders and lists, do sums, convert units, tell the time and date, remember "
+                    "things for you, roll dice and flip coins.",
+    "beyond": "That is beyond the starter model. Give me a Gemma with -m and ask again.",
+    "unclear": "Sorry, I didn't get that. Could you say it again?",
+    "joke1": "Why did the timer break up with the clock? It needed some time alone.",
+    "joke2": "I told my computer a joke about memory. It forgot to laugh.",
+    "joke3": "Why was the math book sad? It had too many problems.",
+    "joke4": "Why did the scarecrow get a prize? He was outstanding in his field.",
+    "joke5": "Parallel lines have so much in common. It's a shame they'll never meet.",
+}
+# How often a conversation is drawn from each file; files that are not named have 1.
+WEIGHTS = {
+    "timers.txt": 2.6, "reminders.txt": 3.0, "time.txt": 0.9, "time-dialogues.txt": 2.0, "calculate.txt": 3.0,
+    "units.txt": 2.6, "misc-tools.txt": 2.0, "number-dialogues.txt": 1.8, "lists.txt": 3.0, "memory.txt": 2.6,
+    "list-dialogues.txt": 1.8, "talk.txt": 1.3, "beyond.txt": 2.8, "near.txt": 1.6, "cross-dialogues.txt": 1.0,
+}
+SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
+VOWEL = re.compile(r"[aeio](?!ne\b|nce\b|u[rk])|hour|u(?!ni|se|su|ti|k)|8|11\b|18\b", re.I)
+RESTARTS = set(slots.NUMBERS) - {"neg"} | {"dur", "durs", "clock", "item", "label", "task", "day"}
+
+
+def worked_out(answer):
+    """The calls of an answer with plain numbers: seconds=5*60 -> seconds=300."""
+    def write(m):
+        return m[1] + slots.plain(eval(m[2], {"__builtins__": {}}))
+    return re.sub(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])", write, answer)
+
+
+class Maker:
+    def __init__(self, seed=0):
+        self.rng = random.Random(seed)
+        self.lists = Lists(HERE / "lists")
+        self.files = {}
+        for path in sorted((HERE / "text").glob("*.txt")):
+            templates = read_file(path)
+            if templates:
+                self.files[path.name] = templates
+        self.names = list(self.files)
+        self.weights = [WEIGHTS.get(n, 1.0) for n in self.names]
+        self.cumulative = {}
+        for n, templates in self.files.items():
+            total, self.cumulative[n] = 0.0, []
+            for t in templates:
+                total += t.weight
+                self.cumulative[n].append(total)
+
+    # ---- slots ---------------------------------------------------------------------------------------------
+
+    def known(self, slot):
+        kind, _, which = slot.partition(".")
+        return slot in slots.NUMBERS or slot in ("dur", "durs", "clock", "clockday", "day", "days") or \
+            slot in self.lists.values or kind in ("unit", "units") and which in slots.UNITS
+
+    def fill_once(self, slot, style, taken):
+        rng = self.rng
+        if slot in slots.NUMBERS:
+            value = slots.NUMBERS[slot](rng)
+            return style.number(value), slots.plain(value)
+        made = {"dur": slots.duration, "durs": slots.simple_duration, "clock": slots.clock,
+                "clockday": slots.clock_day, "day": slots.day, "days": slots.days}.get(slot)
+        if made:
+            return made(style)
+        kind, _, which = slot.partition(".")
+        if which:
+            said, value = slots.unit(which, kind == "units", style, taken)
+            taken.add(value)
+            return said, value
+        return self.lists.draw(slot, rng), None
+
+    def filler(self, style):
+        taken = set()
+
+        def fill(slot, name):
+            said, value = self.fill_once(slot, style, taken)
+            chance = 0.03 if style.spoken else 0.006
+            if slot in RESTARTS and self.rng.random() < chance:
+                wrong, _ = self.fill_once(slot, style, taken)
+                if wrong != said:
+                    slip = self.rng.choice(HARD_SLIPS if value is None else SLIPS)
+                    restart = Segment(said, name, value)
+                    restart.before = wrong + slip
+                    return restart
+            return Segment(said, name, value)
+
+        return fill
+
+    # ---- a conversation ------------------------------------------------------------------------------------
+
+    def draw_template(self, name=None):
+        name = name or self.rng.choices(self.names, self.weights)[0]
+        return self.rng.choices(self.files[name], cum_weights=self.cumulative[name])[0]
+
+    def sentence(self, turn, style, bound, framed):
+        rng = self.rng
+        segments = []
+        drawn = draw_segments(rng.choice(turn.lines), rng, self.filler(style), bound)
+        if style.spoken and any(SYMBOLS.search(s.text) for s in drawn):  # nobody says a caret
+            style = slots.Style(rng, False)
+            drawn = draw_segments(rng.choice(turn.lines), rng, self.filler(style), bound)
+        for s, after in zip(drawn, drawn[1:]):  # "a" and "an" before a slot
+            if not s.slot and re.search(r"\ban? $", s.text):
+                s.text = re.sub(r"an? $", "an " if VOWEL.match(after.text) else "a ", s.text)
+        for s in drawn:
+            before = getattr(s, "before", None)
+            if before:
+                segments.append(Segment(before))
+            segments.append(s)
+        if framed:
+            segments = frame(segments, rng, 0.3, 0.1, 0.1)
+        segments = (recognised if style.spoken else typed)(segments, rng)
+        for s in segments:
+            if s.slot:
+                bound[s.slot] = s
+        return segments
+
+    def answer(self, text, bound):
+        if text.startswith("!"):
+            return REPLIES[text[1:]]
+
+        def write(m):
+            s = bound[m[2] or m[1]]
+            if s.value is None:
+                return copied_text(s).replace("\\", "").replace('"', "'")
+            around = text[m.start() - 1] + text[m.end():m.end() + 1]
+            if s.value.startswith("-") and re.search(r"^[-+*/^]|[\^]$", around):
+                return f"({s.value})"
+            return s.value
+
+        return "[" + SLOT.sub(write, text) + "]"
+
+    def turns(self, template, style=None):
+        rng = self.rng
+        style = style or slots.Style(rng, rng.random() < 0.5)
+        bound, out = {}, []
+        for turn in template.turns:
+            segments = self.sentence(turn, style, bound, len(template.turns) == 1)
+            out.append((plain_text(segments), self.answer(turn.answer, bound)))
+        return out
+
+    def joined(self):
+        """Two requests in one sentence."""
+        rng = self.rng
+        style = slots.Style(rng, rng.random() < 0.5)
+        picked = []
+        while len(picked) < 2:
+            t = self.draw_template()
+            if len(t.turns) == 1 and not t.turns[0].answer.startswith("!") and \
+                    not t.turns[0].answer.startswith(("stop", "repeat")) and t.turns[0].source[0].count(" ") < 12:
+                picked.append(self.turns(t, style)[0])
+        (a, x), (b, y) = picked
+        a = a.rstrip(".?!")
+        if not style.spoken and not b.isupper() and b[1:2].islower() and rng.random() < 0.8:
+            b = b[0].lower() + b[1:] if not b.startswith("I ") else b
+        link = rng.choice((" and ", " and ", " and then ", " and also ", ", and ", ". Also ", " then ", ", then ", " also "))
+        if style.spoken:
+            link = re.sub(r"[,.]", "", link).lower()
+        return [(a + link + b, x[:-1] + ", " + y[1:])]
+
+    def conversation(self, name=None):
+        """[(said, answer, whether it is to be learnt)]: of turns in the past the calls stand as sotto shows them, with
+        the numbers worked out; only the rest is learnt."""
+        rng = self.rng
+        if name is None and rng.random() < 0.035:
+            out = self.joined()
+        else:
+            out = self.turns(self.draw_template(name))
+        if name is None and rng.random() < 0.3 and not out[0][1].startswith("[stop"):  # alone, "cancel" is stop
+            before = []
+            for _ in range(rng.choice((1, 1, 2, 3))):
+                t = self.draw_template()
+                if len(t.turns) <= 2:
+                    before += self.turns(t)
+            out = before + out
+        past = [(u, worked_out(m), False) if m[0] == "[" and rng.random() < 0.75 else (u, m, True) for u, m in out[-6:-1]]
+        return past + [(*out[-1], True)]
+
+    def check(self):
+        wrong = 0
+        for file, templates in self.files.items():
+            for t in templates:
+                have = set()
+                for turn in t.turns:
+                    seen = set.intersection(*({m[2] or m[1] for m in SLOT.finditer(line)} for line in turn.source))
+                    for line in turn.source:
+                        for m in SLOT.finditer(line):
+                            if not self.known(m[1]):
+                                wrong += 1
+                                print(f"{file}: unknown slot {{{m[1]}}}: {line}")
+                    have |= seen
+                    if turn.answer.startswith("!"):
+                        if turn.answer[1:] not in REPLIES:
+                            wrong += 1
+                            print(f"{file}: unknown answer {turn.answer}")
+                        continue
+                    for m in SLOT.finditer(turn.answer):
+                        if (m[2] or m[1]) not in have:
+                            wrong += 1
+                            print(f"{file}: {{{m[2] or m[1]}}} is in the answer {turn.answer} "
+                                  f"but not in each of: {' / '.join(turn.source)}")
+                if not t.turns or not t.turns[-1].answer:
+                    wrong += 1
+                    print(f"{file}: a dialogue without a last answer")
+        for file in self.files:
+            print(f"{file}: {len(self.files[file])} templates")
+        for n, v in self.lists.values.items():
+            print(f"{{{n}}}: {len(v)}", end="  ")
+        print()
+        return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--show", metavar="FILE")
+    parser.add_argument("-n", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    maker = Maker(args.seed)
+    if args.check:
+        sys.exit(1 if maker.check() else 0)
+    for _ in range(args.n):
+        talk = maker.conversation(None if args.show in (None, "all") else args.show)
+        if args.show:
+            print("\n".join(f"> {u}\n  {m}" for u, m, _ in talk), end="\n\n")
+        else:
+            print(json.dumps(talk, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

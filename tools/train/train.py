@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Train the starter model.
+
+  train.py tokenizer --work DIR           train DIR/tokenizer.model on the text
+  train.py model --work DIR --steps N     train, or go on from DIR/checkpoint.pt; --init FOLDER starts from a model
+  train.py export --work DIR --out FOLDER write the Hugging Face folder
+
+On a GPU where there is one, else on the CPU. Muon (Jordan et al. 2024) for the matrices, AdamW for the rest; the
+learning rate is constant and falls linearly to zero over the last part (Hu et al. 2024); the last part is also
+quantisation-aware.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import pathlib
+import random
+import time
+
+import numpy as np
+import sentencepiece
+import torch
+
+from maketext import Maker
+from model import Config, Model
+
+SPECIAL = ["<start_of_turn>", "<end_of_turn>"]
+BOS = 2
+MAX_TOKENS = 384
+
+
+# ---- tokenizer ---------------------------------------------------------------------------------------------
+
+def train_tokenizer(work, vocab_size):
+    maker = Maker(seed=7)
+    lines = work / "tokenizer.txt"
+    with open(lines, "w") as f:
+        for _ in range(120000):
+            for said, answer, _ in maker.conversation():
+                f.write(said + "\n" + answer + "\n")
+        for values in maker.lists.values.values():
+            f.writelines(v + "\n" for v in values)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(lines), model_prefix=str(work / "tokenizer"), model_type="bpe", vocab_size=vocab_size,
+        byte_fallback=True, split_digits=True, add_dummy_prefix=False, remove_extra_whitespaces=False,
+        normalization_rule_name="identity", character_coverage=0.9999, max_sentence_length=4096,
+        pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>",
+        eos_piece="<eos>", bos_piece="<bos>", user_defined_symbols=["\n"], control_symbols=SPECIAL,
+        num_threads=2, input_sentence_size=400000, shuffle_input_sentence=True, max_sentencepiece_length=16)
+    lines.unlink()
+
+
+class Encoder:
+    """Conversations to token ids and the weights of their places in the loss."""
+
+    def __init__(self, path, dropout=0.0, user_weight=0.1):
+        self.sp = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        self.start, self.end = (self.sp.piece_to_id(p) for p in SPECIAL)
+        self.newline = self.sp.piece_to_id("\n")
+        self.user = [self.start] + self.sp.encode("user") + [self.newline]
+        self.model = [self.start] + self.sp.encode("model") + [self.newline]
+        self.dropout, self.user_weight = dropout, user_weight
+
+    def said(self, text):
+        if self.dropout and random.random() < self.dropout:
+            return self.sp.encode(text, enable_sampling=True, alpha=0.1)
+        return self.sp.encode(text)
+
+    def prompt(self, turns, said):
+        ids = [BOS]
+        for u, m in turns:
+            ids += self.user + self.sp.encode(u) + [self.end, self.newline] + self.model + self.sp.encode(m) + \
+                [self.end, self.newline]
+        return ids + self.user + self.sp.encode(said) + [self.end, self.newline] + self.model
+
+    def conversation(self, turns):
+        ids, weights = [BOS], [0.0]
+        for u, m, learnt in turns:
+            said, answer = self.said(u), self.sp.encode(m) + [self.end]
+            ids += self.user + said + [self.end, self.newline] + self.model + answer + [self.newline]
+            weights += [0.0] * len(self.user) + [self.user_weight] * len(said) + [0.0] * (2 + len(self.model)) + \
+                [1.0 if learnt else 0.0] * len(answer) + [0.0]
+        return ids[:MAX_TOKENS], weights[:MAX_TOKENS]
+
+
+# ---- batches -----------------------------------------------------------------------------------------------
+
+def make_batches(queue, seed, tokenizer, tokens_per_batch):
+    """Batches of conversations of like length, without end: a process of its own."""
+    random.seed(seed)
+    torch.set_num_threads(1)
+    maker, encoder = Maker(seed), Encoder(tokenizer, dropout=0.12)
+    while True:
+        pool = sorted((encoder.conversation(maker.conversation()) for _ in range(3000)), key=lambda c: len(c[0]))
+        batches, batch, longest = [], [], 0
+        for c in pool:
+            longest = -(-(len(c[0])) // 16) * 16
+            if batch and longest * (len(batch) + 1) > tokens_per_batch:
+                batches.append(batch)
+                batch = []
+            batch.append(c)
+        random.shuffle(batches)
+        for batch in batches:
+            n = -(-max(len(c[0]) for c in batch) // 16) * 16 + 1
+            ids, weights = np.zeros((len(batch), n), np.int64), np.zeros((len(batch), n), np.float32)
+            for i, (a, b) in enumerate(batch):
+                ids[i, : len(a)], weights[i, : len(b)] = a, b
+            queue.put((ids, weights))
+
+
+# ---- optimiser ---------------------------------------------------------------------------------------------
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose update is brought near an orthogonal matrix by a Newton-Schulz iteration of degree five."""
+
+    def __init__(self, parameters, lr, momentum=0.95, decay=0.02):
+        super().__init__(list(parameters), {"lr": lr, "momentum": momentum, "decay": decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if "m" not in state:
+                    state["m"] = torch.zeros_like(p)
+                m = state["m"].lerp_(p.grad, 1 - group["momentum"])
+                u = p.grad.lerp(m, group["momentum"]).bfloat16()
+                flip = u.shape[0] > u.shape[1]
+                u = u.T if flip else u
+                u = u / (u.norm() + 1e-7)
+                for _ in range(5):
+                    a = u @ u.T
+                    u = 3.4445 * u + (-4.7750 * a + 2.0315 * (a @ a)) @ u
+                u = u.T if flip else u
+                p.mul_(1 - group["lr"] * group["decay"])
+                p.add_(u.to(p.dtype), alpha=-group["lr"] * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+
+
+# ---- training ----------------------------------------------------------------------------------------------
+
+def load_folder(model, folder):
+    from safetensors.torch import load_file
+    model.load_state_dict({rename(k): v.float() for k, v in load_file(folder / "model.safetensors").items()})
+
+
+def rename(name):
+    """Hugging Face's name of a tensor -> ours."""
+    return name.removeprefix("model.").replace("self_attn.", "").replace("mlp.", "")
+
+
+def hf_name(name):
+    for part in ("q_proj", "k_proj", "v_proj", "o_proj"):
+        name = name.replace(part, "self_attn." + part)
+    for part in ("gate_proj", "up_proj", "down_proj"):
+        name = name.replace(part, "mlp." + part)
+    return "model." + name
+
+
+def train(args):
+    work, device = args.work, "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    config = Config(num_hidden_layers=args.layers, hidden_size=args.hidden, intermediate_size=args.ffn)
+    model = Model(config).to(device)
+    matrices = [p for layer in model.layers for p in layer.parameters() if p.ndim == 2]
+    rest = [p for p in model.parameters() if not any(p is m for m in matrices)]
+    muon = Muon(matrices, lr=args.lr)
+    adam = torch.optim.AdamW(rest, lr=args.lr * 0.15, betas=(0.9, 0.97), weight_decay=0.0)
+    step = 0
+    path = work / "checkpoint.pt"
+    if path.exists():
+        saved = torch.load(path, map_location=device)
+        model.load_state_dict(saved["model"])
+        muon.load_state_dict(saved["muon"])
+        adam.load_state_dict(saved["adam"])
+        step = saved["step"]
+        print(f"going on from step {step}", flush=True)
+    elif args.init:
+        load_folder(model, args.init)
+    queue = multiprocessing.Queue(64)
+    worker = multiprocessing.Process(target=make_batches, daemon=True, args=(
+        queue, args.seed * 100003 + step, work / "tokenizer.model", args.tokens))
+    worker.start()
+    loss_of = torch.compile(model.loss, dynamic=True) if args.compile else model.loss
+    log = open(work / "log.jsonl", "a")
+    decay_from = int(args.steps * (1 - args.decay))
+    q4_from = int(args.steps * (1 - args.q4))
+    began = saved_at = time.time()
+    total = total_n = tokens = 0
+    while step < args.steps:
+        scale = min(1, (step + 1) / 100, (args.steps - step) / max(1, args.steps - decay_from))
+        for opt, lr in ((muon, args.lr), (adam, args.lr * 0.15)):
+            for group in opt.param_groups:
+                group["lr"] = lr * scale
+        model.set_fake_q4(step >= q4_from)
+        ids, weights = (torch.from_numpy(x).to(device) for x in queue.get())
+        loss = loss_of(ids, weights)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        muon.step()
+        adam.step()
+        model.zero_grad(set_to_none=True)
+        step += 1
+        total, total_n, tokens = total + loss.item(), total_n + 1, tokens + ids.numel()
+        if step % 50 == 0:
+            row = {"step": step, "loss": round(total / total_n, 5), "tokens": tokens,
+                   "tokens_per_s": round(tokens / (time.time() - began)), "lr": round(args.lr * scale, 6),
+                   "q4": step > q4_from, "queue": queue.qsize()}
+            print(json.dumps(row), file=log, flush=True)
+            print(row, flush=True)
+            total = total_n = 0
+        if time.time() - saved_at > args.save_every or step == args.steps:
+            state = {"model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
+                     "config": config.__dict__}
+            torch.save(state, path.with_suffix(".tmp"))
+            path.with_suffix(".tmp").rename(path)
+            saved_at = time.time()
+    worker.terminate()
+
+
+# ---- the folder --------------------------------------------------------------------------------------------
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{# sotto-starter #}{% for m in messages %}{% if m['role'] == 'tool' %}{% continue %}{% endif %}"
+    "{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\\n' + m['content'] | trim + "
+    "'<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}")
+
+
+def export(args):
+    from safetensors.torch import save_file
+    saved = torch.load(args.work / "checkpoint.pt", map_location="cpu")
+    c = Config(**saved["config"])
+    model = Model(c)
+    model.load_state_dict(saved["model"])
+    args.out.mkdir(parents=True, exist_ok=True)
+    save_file({hf_name(k): v.bfloat16().contiguous() for k, v in model.state_dict().items()},
+              args.out / "model.safetensors", metadata={"format": "pt"})
+    config = dict(c.__dict__, architectures=["GemmaForCausalLM"], model_type="gemma", torch_dtype="bfloat16",
+                  hidden_act="gelu_pytorch_tanh", hidden_activation="gelu_pytorch_tanh", attention_bias=False,
+                  tie_word_embeddings=True, pad_token_id=0, eos_token_id=1, bos_token_id=2, _name_or_path="sotto-starter")
+    sp = sentencepiece.SentencePieceProcessor(model_file=str(args.work / "tokenizer.model"))
+    end = sp.piece_to_id("<end_of_turn>")
+    write = lambda name, value: (args.out / name).write_text(json.dumps(value, indent=2) + "\n")
+    write("config.json", config)
+    write("generation_config.json", {"bos_token_id": 2, "eos_token_id": [1, end], "pad_token_id": 0, "do_sample": False,
+                                     "temperature": 0.0})
+    write("tokenizer_config.json", {"add_bos_token": True, "add_eos_token": False, "bos_token": "<bos>",
+                                    "eos_token": "<eos>", "pad_token": "<pad>", "unk_token": "<unk>",
+                                    "tokenizer_class": "GemmaTokenizer", "chat_template": CHAT_TEMPLATE})
+    (args.out / "tokenizer.model").write_bytes((args.work / "tokenizer.model").read_bytes())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("tokenizer", "model", "export"))
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--init", type=pathlib.Path)
+    parser.add_argument("--vocab", type=int, default=4096)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--ffn", type=int, default=768)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--tokens", type=int, default=8192, help="of a batch")
+    parser.add_argument("--lr", type=float, default=0.02)
+    parser.add_argument("--decay", type=float, default=0.35, help="the last part, in which the learning rate falls")
+    parser.add_argument("--q4", type=float, default=0.15, help="the last part, with 4-bit weights")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--save-every", type=float, default=240)
+    parser.add_argument("--compile", action="store_true")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    if args.what == "tokenizer":
+        train_tokenizer(args.work, args.vocab)
+    else:
+        (train if args.what == "model" else export)(args)
+
+
+if __name__ == "__main__":
+    main()
