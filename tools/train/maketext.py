@@ -46,6 +46,7 @@ WEIGHTS = {
     "units.txt": 2.6, "misc-tools.txt": 2.0, "number-dialogues.txt": 1.8, "lists.txt": 3.0, "memory.txt": 2.6,
     "list-dialogues.txt": 1.8, "talk.txt": 1.3, "beyond.txt": 2.8, "near.txt": 1.6, "cross-dialogues.txt": 1.0,
 }
+NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
 VOWEL = re.compile(r"[aeio](?!ne\b|nce\b|u[rk])|hour|u(?!ni|se|su|ti|k)|8|11\b|18\b", re.I)
 RESTARTS = set(slots.NUMBERS) - {"neg"} | {"dur", "durs", "clock", "item", "label", "task", "day"}
@@ -53,9 +54,25 @@ RESTARTS = set(slots.NUMBERS) - {"neg"} | {"dur", "durs", "clock", "item", "labe
 
 def worked_out(answer):
     """The calls of an answer with plain numbers: seconds=5*60 -> seconds=300."""
-    def write(m):
-        return m[1] + slots.plain(eval(m[2], {"__builtins__": {}}))
-    return re.sub(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])", write, answer)
+    return NUMERIC.sub(lambda m: m[1] + evaluated(m[2]), answer)
+
+
+def evaluated(expression):
+    return slots.plain(eval(expression, {"__builtins__": {}}))
+
+
+def with_past_worked_out(turns, chance, rng):
+    """[(said, answer, learnt)]: calls of the past as sotto shows them, and what later answers repeat of them too."""
+    out, known = [], {}
+    for i, (said, answer) in enumerate(turns):
+        for expression, value in known.items():
+            answer = answer.replace(f"({expression})", value)
+        if i < len(turns) - 1 and answer[0] == "[" and rng.random() < chance:
+            known.update({m[2]: evaluated(m[2]) for m in NUMERIC.finditer(answer)})
+            out.append((said, worked_out(answer), False))
+        else:
+            out.append((said, answer, True))
+    return out
 
 
 class Maker:
@@ -129,7 +146,9 @@ class Maker:
         if style.spoken and any(SYMBOLS.search(s.text) for s in drawn):  # nobody says a caret
             style = slots.Style(rng, False)
             drawn = draw_segments(rng.choice(turn.lines), rng, self.filler(style), bound)
-        for s, after in zip(drawn, drawn[1:]):  # "a" and "an" before a slot
+        for s, after in zip(drawn, drawn[1:]):  # "a" and "an" before a slot; "a five minute timer"
+            if s.slot and s.value and re.match(r" (timer|countdown|alarm|reminder)\b", after.text) and rng.random() < 0.85:
+                s.text = re.sub(r"\b(second|minute|hour|day|week)s\b", r"\1", s.text)
             if not s.slot and re.search(r"\ban? $", s.text):
                 s.text = re.sub(r"an? $", "an " if VOWEL.match(after.text) else "a ", s.text)
         for s in drawn:
@@ -203,8 +222,7 @@ class Maker:
                 if len(t.turns) <= 2:
                     before += self.turns(t)
             out = before + out
-        past = [(u, worked_out(m), False) if m[0] == "[" and rng.random() < 0.75 else (u, m, True) for u, m in out[-6:-1]]
-        return past + [(*out[-1], True)]
+        return with_past_worked_out(out[-6:], 0.75, rng)
 
     def check(self):
         wrong = 0

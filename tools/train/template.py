@@ -145,7 +145,8 @@ def draw_segments(sequence, rng, fill, bound):
         if m.start() > at:
             out.append(Segment(text[at:m.start()]))
         name = m[2] or m[1]
-        out.append(fill(m[1], name))
+        before = bound.get(name)
+        out.append(Segment(before.text, name, before.value) if before else fill(m[1], name))
         bound[name] = out[-1]
         at = m.end()
     if at < len(text):

@@ -54,13 +54,13 @@ def train_tokenizer(work, vocab_size):
 class Encoder:
     """Conversations to token ids and the weights of their places in the loss."""
 
-    def __init__(self, path, dropout=0.0, user_weight=0.1):
+    def __init__(self, path, dropout=0.0, user_share=0.25, user_weight=0.3):
         self.sp = sentencepiece.SentencePieceProcessor(model_file=str(path))
         self.start, self.end = (self.sp.piece_to_id(p) for p in SPECIAL)
         self.newline = self.sp.piece_to_id("\n")
         self.user = [self.start] + self.sp.encode("user") + [self.newline]
         self.model = [self.start] + self.sp.encode("model") + [self.newline]
-        self.dropout, self.user_weight = dropout, user_weight
+        self.dropout, self.user_share, self.user_weight = dropout, user_share, user_weight
 
     def said(self, text):
         if self.dropout and random.random() < self.dropout:
@@ -76,10 +76,11 @@ class Encoder:
 
     def conversation(self, turns):
         ids, weights = [BOS], [0.0]
+        said_weight = self.user_weight if random.random() < self.user_share else 0.0  # what people say is learnt too
         for u, m, learnt in turns:
             said, answer = self.said(u), self.sp.encode(m) + [self.end]
             ids += self.user + said + [self.end, self.newline] + self.model + answer + [self.newline]
-            weights += [0.0] * len(self.user) + [self.user_weight] * len(said) + [0.0] * (2 + len(self.model)) + \
+            weights += [0.0] * len(self.user) + [said_weight] * len(said) + [0.0] * (2 + len(self.model)) + \
                 [1.0 if learnt else 0.0] * len(answer) + [0.0]
         return ids[:MAX_TOKENS], weights[:MAX_TOKENS]
 
