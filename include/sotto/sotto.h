@@ -97,6 +97,8 @@ typedef struct sotto_model_info {
     const char *name;           /* as the file says, or "" */
     const char *chat_format;    /* "gemma", "chatml", ... or NULL when the model has none that we know */
     const char *kernels;        /* level in use */
+    bool        hears_results;  /* the chat format shows the model what its tools gave. A model that does not hear them
+                                   has said all with its calls: answer with the tools' own sentences */
     int32_t     threads;
     int32_t     n_vocab, n_layers, n_embd, context_length;
     uint64_t    n_params;
@@ -220,6 +222,25 @@ struct sotto_sampling {
 /* The defaults that the model's publisher gives in its files, else temperature 0.7, top-k 40, top-p 0.95. */
 SOTTO_API sotto_sampling sotto_sampling_default(const sotto_model *model);
 
+/* ---- grammars ------------------------------------------------------------------------------------------ */
+
+/* What an answer may look like. Read-only once open; share it between threads and generators. Two notations:
+ *
+ *  - GBNF: rules `name ::= body` with "texts", [classes], rule names, ( ), |, and * + ? {m} {m,n} {m,}; `root` is
+ *    the answer; # begins a comment. As llama.cpp has it (grammars/README.md there), with its <token> terminals: one
+ *    control token by its text, as in <|tool_call>.
+ *  - a JSON schema, in the part of drafts 7 to 2020-12 that a grammar can say (src/grammar/schema.c lists it). What
+ *    it cannot say and what would be lost is an error that names the keyword, and never ignored.
+ *
+ * INVALID with line and column (GBNF) or JSON pointer (schema): a syntax error, an unknown rule, endless left
+ * recursion. LIMIT: more than 1 MiB or 64k rules. */
+typedef struct sotto_grammar sotto_grammar;
+SOTTO_API sotto_status sotto_grammar_open(sotto_grammar **out, const char *gbnf, size_t n, sotto_error *err);
+SOTTO_API sotto_status sotto_grammar_open_schema(sotto_grammar **out, const char *schema, size_t n, sotto_error *err);
+SOTTO_API void         sotto_grammar_close(sotto_grammar *g);
+/* Whether a text as a whole is one of the grammar's. */
+SOTTO_API bool         sotto_grammar_accepts(const sotto_grammar *g, const char *text, size_t n);
+
 /* ---- generation ---------------------------------------------------------------------------------------- */
 
 typedef struct sotto_generator sotto_generator;
@@ -231,6 +252,20 @@ typedef enum sotto_finish {
     SOTTO_FINISH_CONTEXT,  /* the context is full and sliding is off */
     SOTTO_FINISH_CANCELLED
 } sotto_finish;
+
+typedef enum sotto_tool_choice {
+    SOTTO_TOOLS_AUTO,     /* the model chooses whether to call */
+    SOTTO_TOOLS_REQUIRED, /* the answer is one call or several */
+    SOTTO_TOOLS_NAMED     /* the answer is a call of tool_name */
+} sotto_tool_choice;
+
+/* A call in an answer. */
+typedef struct sotto_tool_call {
+    const char *name;      /* "" where none could be made out */
+    const char *arguments; /* a JSON object */
+    const char *error;     /* NULL: the tool exists and the arguments fit its schema; else a sentence for the model, and
+                              the call must not be executed */
+} sotto_tool_call;
 
 typedef struct sotto_generate_options {
     const sotto_sampling *sampling;   /* NULL: the model's defaults */
@@ -246,6 +281,12 @@ typedef struct sotto_generate_options {
     const int32_t        *turns;
     size_t                n_turns;
     const volatile int   *cancel;     /* stops when it becomes non-zero; may be NULL */
+    const sotto_grammar  *grammar;    /* the answer's form; it ends where the grammar ends. NULL: free */
+    const char           *tools;      /* the prompt's sotto_chat_params.tools: calls of them are found in the answer */
+    sotto_tool_choice     tool_choice;
+    const char           *tool_name;  /* with SOTTO_TOOLS_NAMED: the one to call */
+    bool                  loose_calls; /* do not hold calls to the schemas while they are written (they are still
+                                          checked afterwards) */
 } sotto_generate_options;
 SOTTO_API sotto_generate_options sotto_generate_options_default(void);
 
@@ -263,6 +304,9 @@ typedef struct sotto_piece {
     const sotto_logprob *top;     /* [n_top], most likely first */
     int32_t              n_top;
     int32_t              n_dropped; /* tokens that sliding dropped before this step; else 0 */
+    const sotto_tool_call *calls;   /* [n_calls] that this step completed; their text is not in `text`. Lent until
+                                       the generator is closed */
+    int32_t              n_calls;
     bool                 done;      /* the last piece; see sotto_generator_result. Its text still counts */
 } sotto_piece;
 
@@ -277,6 +321,8 @@ typedef struct sotto_generation {
     sotto_finish   finish;
     const int32_t *tokens;   /* generated, the end token left out; lent until close */
     size_t         n_tokens;
+    const sotto_tool_call *calls; /* all of the answer's; lent until close */
+    size_t         n_calls;
     uint64_t       seed;     /* that was used */
     double         decode_ms; /* spent in model and sampler since the first token */
 } sotto_generation;

@@ -1,6 +1,6 @@
 """The starter model in PyTorch: the Gemma 1 architecture (Gemma Team 2024), small.
 
-Weights are bf16 in the matrix products and float32 in the optimiser. `fake_q4` rounds a matrix to what sotto's q4_0
+Matrix products are in COMPUTE, bf16 where the machine is fast at it; the optimiser's weights are float32. `fake_q4` rounds a matrix to what sotto's q4_0
 can hold (blocks of 32 along the row) and lets the gradient through: quantisation-aware training, so that the 4-bit
 file answers as the full one does.
 """
@@ -11,6 +11,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+COMPUTE = torch.bfloat16 if torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 @dataclasses.dataclass
 class Config:
@@ -62,7 +63,7 @@ class RMSNorm(nn.Module):
     def forward(self, x):
         f = x.float()
         f = f * torch.rsqrt(f.pow(2).mean(-1, keepdim=True) + self.eps)
-        return (f * (1 + self.weight)).to(torch.bfloat16)
+        return (f * (1 + self.weight)).to(COMPUTE)
 
 
 class Layer(nn.Module):
@@ -96,7 +97,7 @@ class Layer(nn.Module):
         # Written out: for such short sequences the fused kernel's backward pass is slower on a CPU.
         scores = (q @ k.transpose(-1, -2)).float() * c.head_dim**-0.5  # one KV head serves all, by broadcasting
         scores = scores.masked_fill(torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1), float("-inf"))
-        a = scores.softmax(-1).bfloat16() @ v
+        a = scores.softmax(-1).to(COMPUTE) @ v
         x = x + self.o_proj(a.transpose(1, 2).reshape(n, t, -1))
         h = self.post_attention_layernorm(x)
         return x + self.down_proj(F.gelu(self.gate_proj(h), approximate="tanh") * self.up_proj(h))
@@ -113,11 +114,11 @@ class Model(nn.Module):
         half = c.head_dim // 2
         angle = torch.outer(torch.arange(c.max_position_embeddings).double(),
                             c.rope_theta ** (-torch.arange(half).double() / half))
-        self.register_buffer("cos", angle.cos().bfloat16(), persistent=False)
-        self.register_buffer("sin", angle.sin().bfloat16(), persistent=False)
+        self.register_buffer("cos", angle.cos().to(COMPUTE), persistent=False)
+        self.register_buffer("sin", angle.sin().to(COMPUTE), persistent=False)
 
     def hidden(self, ids):
-        x = (F.embedding(ids, self.embed_tokens.weight) * self.c.hidden_size**0.5).bfloat16()
+        x = (F.embedding(ids, self.embed_tokens.weight) * self.c.hidden_size**0.5).to(COMPUTE)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for layer in self.layers:
             x = layer(x, cos, sin)

@@ -23,7 +23,7 @@ import sentencepiece
 import torch
 
 from maketext import Maker
-from model import Config, Model
+from model import COMPUTE, Config, Model
 
 SPECIAL = ["<start_of_turn>", "<end_of_turn>"]
 BOS = 2
@@ -126,7 +126,7 @@ class Muon(torch.optim.Optimizer):
                 if "m" not in state:
                     state["m"] = torch.zeros_like(p)
                 m = state["m"].lerp_(p.grad, 1 - group["momentum"])
-                u = p.grad.lerp(m, group["momentum"]).bfloat16()
+                u = p.grad.lerp(m, group["momentum"]).to(COMPUTE)
                 flip = u.shape[0] > u.shape[1]
                 u = u.T if flip else u
                 u = u / (u.norm() + 1e-7)
