@@ -17,34 +17,13 @@ import slots
 from noise import HARD_SLIPS, SLIPS, copied_text, frame, plain_text, recognised, typed
 from template import HERE, SLOT, Lists, Segment, draw_segments, read_file
 
-REPLIES = {
-    "greet": "Hello! What can I do for you?",
-    "greet_morning": "Good morning! What can I do for you?",
-    "greet_evening": "Good evening! What can I do for you?",
-    "howareyou": "I'm well, thank you. What can I do for you?",
-    "thanks": "You're welcome.",
-    "goodbye": "Goodbye!",
-    "ok": "All right.",
-    "sorry": "No problem at all.",
-    "praise": "Thank you, that's kind.",
-    "insult": "I'm sorry. I'll do my best.",
-    "whoareyou": "I'm sotto's starter model, a small assistant that runs on your own machine.",
-    "maker": "I was trained from scratch by the sotto project, and nothing you say leaves this machine.",
-    "capabilities": "I can keep timers, reminders and lists, do sums, convert units, tell the time and date, remember "
-                    "things for you, roll dice and flip coins.",
-    "beyond": "That is beyond the starter model. Give me a Gemma with -m and ask again.",
-    "unclear": "Sorry, I didn't get that. Could you say it again?",
-    "joke1": "Why did the timer break up with the clock? It needed some time alone.",
-    "joke2": "I told my computer a joke about memory. It forgot to laugh.",
-    "joke3": "Why was the math book sad? It had too many problems.",
-    "joke4": "Why did the scarecrow get a prize? He was outstanding in his field.",
-    "joke5": "Parallel lines have so much in common. It's a shame they'll never meet.",
-}
+REPLIES = json.loads((HERE / "replies.json").read_text())
 # How often a conversation is drawn from each file; files that are not named have 1.
 WEIGHTS = {
     "timers.txt": 2.6, "reminders.txt": 3.0, "time.txt": 0.9, "time-dialogues.txt": 2.0, "calculate.txt": 3.0,
     "units.txt": 2.6, "misc-tools.txt": 2.0, "number-dialogues.txt": 1.8, "lists.txt": 3.0, "memory.txt": 2.6,
-    "list-dialogues.txt": 1.8, "talk.txt": 1.3, "beyond.txt": 2.8, "near.txt": 1.6, "cross-dialogues.txt": 1.0,
+    "list-dialogues.txt": 1.8, "talk.txt": 1.3, "beyond.txt": 2.8, "near.txt": 1.6,
+    "more-beyond.txt": 1.6, "more-dialogues.txt": 2.0, "more-reminders.txt": 1.4, "more-calculate.txt": 1.4,
 }
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
