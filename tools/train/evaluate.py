@@ -15,8 +15,9 @@ import re
 
 import torch
 
-from maketext import REPLIES, worked_out
+from maketext import REPLIES
 from model import Config, Model
+from slots import plain
 
 
 def value(text):
@@ -28,50 +29,60 @@ def value(text):
     return float(eval(text, {"__builtins__": {}, "sqrt": math.sqrt, "cbrt": lambda x: x ** (1 / 3)}))
 
 
-def argument(name, node):
-    source = ast.unparse(node)
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        text = node.value
-        if name == "expression":
-            return round(value(text), 6)
-        return re.sub(r"\s+", " ", text).strip().lower()
-    return round(value(source), 6)
+def normal(name, v):
+    """An argument as it is compared: numbers and expressions by value, texts without case and extra space."""
+    if not isinstance(v, str):
+        return round(v, 6)
+    return round(value(v), 6) if name == "expression" else re.sub(r"\s+", " ", v).strip().lower()
 
 
 def parse_calls(text):
-    """[(name, {argument: value})], or None for what is no list of calls."""
+    """The calls that an answer writes, [(name, {argument: value})]; None for what is no list of calls."""
     try:
-        text = re.sub(r"\bfrom=", "from_=", text.strip())  # a word of Python
-        tree = ast.parse(text, mode="eval").body
+        tree = ast.parse(re.sub(r"\bfrom=", "from_=", text.strip()), mode="eval").body  # a word of Python
         if not isinstance(tree, ast.List):
             return None
-        return [(c.func.id, {k.arg: argument(k.arg, k.value) for k in c.keywords}) for c in tree.elts]
+        return [(c.func.id, {k.arg.rstrip("_"): normal(k.arg, k.value.value) if isinstance(k.value, ast.Constant) and
+                             isinstance(k.value.value, str) else round(value(ast.unparse(k.value)), 6)
+                             for k in c.keywords}) for c in tree.elts]
     except Exception:
         return None
 
 
+def expected_calls(expected):
+    return [(c["name"], {k: normal(k, v) for k, v in c["arguments"].items()}) for c in expected]
+
+
 def same(expected, got):
-    if expected.startswith("!"):
+    if isinstance(expected, str):
         return got.strip() == REPLIES[expected[1:]]
-    a, b = parse_calls(expected), parse_calls(got)
-    if a is None:
-        raise ValueError(f"expectation: {expected}")
-    return a == b
+    return expected_calls(expected) == parse_calls(got)
 
 
 def right(expected, got):
-    return any(same(e, got) for e in (expected if isinstance(expected, list) else [expected]))
+    return any(same(e, got) for e in expected)
 
 
-def kind_of(text):
+def written(expected):
+    """An expectation as the model reads it in the turns before."""
+    if isinstance(expected, str):
+        return REPLIES[expected[1:]]
+    show = lambda v: f'"{v}"' if isinstance(v, str) else plain(v)
+    return "[" + ", ".join(f"{c['name']}({', '.join(f'{k}={show(v)}' for k, v in c['arguments'].items())})"
+                           for c in expected) + "]"
+
+
+def kind_of(got):
     """The row or column of the confusion table."""
-    calls = parse_calls(text)
+    if isinstance(got, list):
+        return got[0]["name"]
+    calls = parse_calls(got)
     if calls:
         return calls[0][0]
     for key, reply in REPLIES.items():
-        if text.strip() == reply or text == "!" + key:
+        if got.strip() == reply or got == "!" + key:
             return "!" + re.sub(r"\d", "", key)
-    return "malformed" if text.startswith("[") else "other text"
+    return "malformed" if got.startswith("[") else "other text"
 
 
 @torch.no_grad()
@@ -122,10 +133,7 @@ def main():
     rows = [json.loads(line) for f in args.files for line in f.read_text().splitlines() if line.strip()]
     prompts = []
     for r in rows:
-        context = []
-        for t in r["turns"][:-1]:
-            e = t["expect"][0] if isinstance(t["expect"], list) else t["expect"]
-            context.append((t["user"], REPLIES[e[1:]] if e.startswith("!") else worked_out(e)))
+        context = [(t["user"], written(t["expect"][0])) for t in r["turns"][:-1]]
         prompts.append(encoder.prompt(context, r["turns"][-1]["user"]))
     answers = answer(model, encoder, prompts)
     score = collections.defaultdict(lambda: [0, 0])
@@ -134,7 +142,7 @@ def main():
     for r, got in zip(rows, answers):
         expect = r["turns"][-1]["expect"]
         ok = right(expect, got)
-        first = expect[0] if isinstance(expect, list) else expect
+        first = expect[0]
         for key in ((r["kind"], r["style"]), ("by tool", kind_of(first))):
             score[key][0] += ok
             score[key][1] += 1

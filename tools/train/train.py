@@ -5,7 +5,8 @@
   train.py model --work DIR --steps N     train, or go on from DIR/checkpoint.pt; --init FOLDER starts from a model
   train.py export --work DIR --out FOLDER write the Hugging Face folder
 
-On a GPU where there is one, else on the CPU. Muon (Jordan et al. 2024) for the matrices, AdamW for the rest; the
+On a GPU where there is one, else on the CPU: in one process of one thread for each core, which split the batch and
+the work of the optimiser (threads that share each small product would wait for each other most of the time). Muon (Jordan et al. 2024) for the matrices, AdamW for the rest; the
 learning rate is constant and falls linearly to zero over the last part (Hu et al. 2024); the last part is also
 quantisation-aware.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 import math
 import multiprocessing
+import os
 import pathlib
 import random
 import time
@@ -21,6 +23,7 @@ import time
 import numpy as np
 import sentencepiece
 import torch
+import torch.distributed as dist
 
 from maketext import Maker
 from model import COMPUTE, Config, Model
@@ -54,7 +57,7 @@ def train_tokenizer(work, vocab_size):
 class Encoder:
     """Conversations to token ids and the weights of their places in the loss."""
 
-    def __init__(self, path, dropout=0.0, user_share=0.25, user_weight=0.3):
+    def __init__(self, path, dropout=0.0, user_share=0.1, user_weight=0.3):
         self.sp = sentencepiece.SentencePieceProcessor(model_file=str(path))
         self.start, self.end = (self.sp.piece_to_id(p) for p in SPECIAL)
         self.newline = self.sp.piece_to_id("\n")
@@ -96,14 +99,14 @@ def make_batches(queue, seed, tokenizer, tokens_per_batch):
         pool = sorted((encoder.conversation(maker.conversation()) for _ in range(3000)), key=lambda c: len(c[0]))
         batches, batch, longest = [], [], 0
         for c in pool:
-            longest = -(-(len(c[0])) // 16) * 16
+            longest = -(-(len(c[0])) // 8) * 8
             if batch and longest * (len(batch) + 1) > tokens_per_batch:
                 batches.append(batch)
                 batch = []
             batch.append(c)
         random.shuffle(batches)
         for batch in batches:
-            n = -(-max(len(c[0]) for c in batch) // 16) * 16 + 1
+            n = -(-max(len(c[0]) for c in batch) // 8) * 8 + 1
             ids, weights = np.zeros((len(batch), n), np.int64), np.zeros((len(batch), n), np.float32)
             for i, (a, b) in enumerate(batch):
                 ids[i, : len(a)], weights[i, : len(b)] = a, b
@@ -119,13 +122,17 @@ class Muon(torch.optim.Optimizer):
         super().__init__(list(parameters), {"lr": lr, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
-    def step(self):
+    def step(self, rank, world):
+        """Of `world` processes with equal gradients each updates its share of the matrices, then all get them."""
         for group in self.param_groups:
-            for p in group["params"]:
+            for i, p in enumerate(group["params"]):
                 state = self.state[p]
                 if "m" not in state:
                     state["m"] = torch.zeros_like(p)
                 m = state["m"].lerp_(p.grad, 1 - group["momentum"])
+                if i % world != rank:
+                    p.zero_()
+                    continue
                 u = p.grad.lerp(m, group["momentum"]).to(COMPUTE)
                 flip = u.shape[0] > u.shape[1]
                 u = u.T if flip else u
@@ -136,6 +143,18 @@ class Muon(torch.optim.Optimizer):
                 u = u.T if flip else u
                 p.mul_(1 - group["lr"] * group["decay"])
                 p.add_(u.to(p.dtype), alpha=-group["lr"] * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+            summed(group["params"], world)
+
+
+@torch.no_grad()
+def summed(tensors, world):
+    """Make each tensor the sum of its values in all processes."""
+    if world == 1:
+        return
+    flat = torch.cat([t.flatten() for t in tensors])
+    dist.all_reduce(flat)
+    for t, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+        t.copy_(part.view_as(t))
 
 
 # ---- training ----------------------------------------------------------------------------------------------
@@ -158,10 +177,12 @@ def hf_name(name):
     return "model." + name
 
 
-def train(args):
+def train(args, rank, world):
     work, device = args.work, "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
+    if world > 1:
+        dist.init_process_group("gloo", init_method=f"file://{work}/meeting", rank=rank, world_size=world)
     config = Config(num_hidden_layers=args.layers, hidden_size=args.hidden, intermediate_size=args.ffn)
     model = Model(config).to(device)
     matrices = [p for layer in model.layers for p in layer.parameters() if p.ndim == 2]
@@ -181,10 +202,10 @@ def train(args):
         load_folder(model, args.init)
     queue = multiprocessing.Queue(64)
     worker = multiprocessing.Process(target=make_batches, daemon=True, args=(
-        queue, args.seed * 100003 + step, work / "tokenizer.model", args.tokens))
+        queue, (args.seed * 100003 + step) * 64 + rank, work / "tokenizer.model", args.tokens // world))
     worker.start()
     loss_of = torch.compile(model.loss, dynamic=True) if args.compile else model.loss
-    log = open(work / "log.jsonl", "a")
+    log = open(work / "log.jsonl", "a") if rank == 0 else None
     decay_from = int(args.steps * (1 - args.decay))
     q4_from = int(args.steps * (1 - args.q4))
     began = saved_at = time.time()
@@ -197,21 +218,22 @@ def train(args):
         model.set_fake_q4(step >= q4_from)
         ids, weights = (torch.from_numpy(x).to(device) for x in queue.get())
         loss = loss_of(ids, weights)
-        loss.backward()
+        (loss / world).backward()
+        summed([p.grad for p in model.parameters()], world)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        muon.step()
+        muon.step(rank, world)
         adam.step()
         model.zero_grad(set_to_none=True)
         step += 1
-        total, total_n, tokens = total + loss.item(), total_n + 1, tokens + ids.numel()
-        if step % 50 == 0:
+        total, total_n, tokens = total + loss.item(), total_n + 1, tokens + ids.numel() * world
+        if rank == 0 and step % 50 == 0:
             row = {"step": step, "loss": round(total / total_n, 5), "tokens": tokens,
                    "tokens_per_s": round(tokens / (time.time() - began)), "lr": round(args.lr * scale, 6),
                    "q4": step > q4_from, "queue": queue.qsize()}
             print(json.dumps(row), file=log, flush=True)
             print(row, flush=True)
             total = total_n = 0
-        if time.time() - saved_at > args.save_every or step == args.steps:
+        if rank == 0 and (time.time() - saved_at > args.save_every or step == args.steps):
             state = {"model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
                      "config": config.__dict__}
             torch.save(state, path.with_suffix(".tmp"))
@@ -244,8 +266,8 @@ def export(args):
     end = sp.piece_to_id("<end_of_turn>")
     write = lambda name, value: (args.out / name).write_text(json.dumps(value, indent=2) + "\n")
     write("config.json", config)
-    write("generation_config.json", {"bos_token_id": 2, "eos_token_id": [1, end], "pad_token_id": 0, "do_sample": False,
-                                     "temperature": 0.0})
+    write("generation_config.json", {"bos_token_id": 2, "eos_token_id": [1, end], "pad_token_id": 0, "do_sample": True,
+                                     "top_k": 1})
     write("tokenizer_config.json", {"add_bos_token": True, "add_eos_token": False, "bos_token": "<bos>",
                                     "eos_token": "<eos>", "pad_token": "<pad>", "unk_token": "<unk>",
                                     "tokenizer_class": "GemmaTokenizer", "chat_template": CHAT_TEMPLATE})
@@ -268,15 +290,24 @@ def main():
     parser.add_argument("--decay", type=float, default=0.35, help="the last part, in which the learning rate falls")
     parser.add_argument("--q4", type=float, default=0.15, help="the last part, with 4-bit weights")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else os.cpu_count())
     parser.add_argument("--save-every", type=float, default=240)
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.what == "tokenizer":
         train_tokenizer(args.work, args.vocab)
+    elif args.what == "export":
+        export(args)
     else:
-        (train if args.what == "model" else export)(args)
+        (args.work / "meeting").unlink(missing_ok=True)
+        others = [multiprocessing.Process(target=train, args=(args, rank, args.processes))
+                  for rank in range(1, args.processes)]
+        for other in others:
+            other.start()
+        train(args, 0, args.processes)
+        for other in others:
+            other.join()
 
 
 if __name__ == "__main__":
