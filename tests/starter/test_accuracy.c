@@ -1,0 +1,274 @@
+/* The starter model's accuracy on conversations that it was not trained on.
+ *
+ *   typed.jsonl, asr.jsonl   requests as people type them, and as a recogniser writes them
+ *   beyond.jsonl             what it is to refuse
+ *   followup.jsonl           several turns: the last one is judged, what should have come before is its context
+ *
+ * A line is {"id","style","kind","turns":[{"user","expect":[...]}]}; any one of `expect` is right: a list of calls, or
+ * "!key", a fixed sentence of tools/train/replies.json. A call is right when its tool and all its arguments are:
+ * numbers and expressions by value, other texts but for case and spaces.
+ *
+ * Options of this program: -m MODEL another model, -w print what was wrong, -t print the tables as Markdown. */
+#include "test.h"
+
+#include <ctype.h>
+
+#include <jansson.h>
+
+#include <sotto/sotto.h>
+#include <sotto/tools.h>
+
+#define STARTER "../models/starter/sotto-starter-q4_0.gguf"
+enum { KINDS_MAX = 48 };
+
+static const char   *model_path = STARTER;
+static bool          show_wrong, show_tables;
+static sotto_model   *model;
+static sotto_session *session;
+static sotto_toolbox *toolbox; /* works expressions out */
+static json_t        *replies;
+
+/* ---- comparing ----------------------------------------------------------------------------------------- */
+
+static bool work_out(const char *expression, double *value) {
+    sotto_tool_result r = {0};
+    json_t           *call = json_pack("{s:s}", "expression", expression), *result = NULL;
+    char             *arguments = json_dumps(call, 0);
+    bool              ok = !sotto_toolbox_call(toolbox, "calculate", arguments, &r, NULL) && !r.failed &&
+              (result = json_object_get(json_loads(r.json, 0, NULL), "result")) && json_is_number(result);
+    if (ok) *value = json_number_value(result);
+    free(arguments);
+    json_decref(call);
+    sotto_tool_result_free(&r);
+    return ok;
+}
+
+static bool same_text(const char *a, const char *b) {
+    for (;;) {
+        while (isspace((unsigned char)*a) && (isspace((unsigned char)a[1]) || !a[1])) a++;
+        while (isspace((unsigned char)*b) && (isspace((unsigned char)b[1]) || !b[1])) b++;
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
+        if (!*a) return true;
+        a++, b++;
+    }
+}
+
+static bool same_argument(const char *name, const json_t *want, const json_t *got) {
+    double a, b;
+    if (json_is_number(want))
+        return json_is_number(got) && fabs(json_number_value(want) - json_number_value(got)) < 1e-6;
+    const char *x = json_string_value(want), *y = json_string_value(got);
+    if (!x || !y) return false;
+    if (strcmp(name, "expression") != 0) return same_text(x, y);
+    return work_out(x, &a) && work_out(y, &b) && fabs(a - b) <= 1e-6 * fmax(1, fabs(a));
+}
+
+static bool same_call(json_t *want, const sotto_tool_call *got) {
+    const char   *name;
+    const json_t *value;
+    json_t       *expected = json_object_get(want, "arguments"), *given = json_loads(got->arguments, 0, NULL);
+    bool          same = !got->error && strcmp(json_string_value(json_object_get(want, "name")), got->name) == 0 &&
+                json_object_size(expected) == json_object_size(given);
+    json_object_foreach(expected, name, value)
+        same = same && same_argument(name, value, json_object_get(given, name));
+    json_decref(given);
+    return same;
+}
+
+static const char *reply(const char *key) { return json_string_value(json_object_get(replies, key + 1)); }
+
+static bool right(const json_t *expect, const char *text, const sotto_generation *got) {
+    size_t  i, k;
+    json_t *one, *call;
+    json_array_foreach((json_t *)expect, i, one) {
+        bool same = json_array_size(one) == got->n_calls;
+        if (json_is_string(one)) same = !got->n_calls && strcmp(text, reply(json_string_value(one))) == 0;
+        else json_array_foreach(one, k, call) same = same && same_call(call, &got->calls[k]);
+        if (same) return true;
+    }
+    return false;
+}
+
+/* ---- what happened, by kind ---------------------------------------------------------------------------- */
+
+typedef struct tally {
+    char name[32];
+    int  right, n;
+} tally;
+static tally kinds[KINDS_MAX];
+static int   n_kinds, taken[KINDS_MAX][KINDS_MAX]; /* [expected][got] */
+
+static int kind_index(const char *name) {
+    size_t n = strcspn(name, "0123456789"); /* joke1, joke2: jokes */
+    for (int i = 0; i < n_kinds; i++)
+        if (strlen(kinds[i].name) == n && strncmp(kinds[i].name, name, n) == 0) return i;
+    if (n_kinds == KINDS_MAX) printf("too many kinds\n"), exit(1);
+    (void)snprintf(kinds[n_kinds].name, sizeof kinds[n_kinds].name, "%.*s", (int)n, name);
+    return n_kinds++;
+}
+
+static int kind_wanted(const json_t *expect) {
+    json_t *first = json_array_get(expect, 0);
+    return kind_index(json_is_string(first) ? json_string_value(first)
+                                            : json_string_value(json_object_get(json_array_get(first, 0), "name")));
+}
+
+static int kind_got(const char *text, const sotto_generation *got) {
+    const char *key;
+    json_t     *sentence;
+    char        name[64];
+    if (got->n_calls) return kind_index(got->calls[0].error ? "malformed call" : got->calls[0].name);
+    json_object_foreach(replies, key, sentence) {
+        if (strcmp(json_string_value(sentence), text) != 0) continue;
+        (void)snprintf(name, sizeof name, "!%s", key);
+        return kind_index(name);
+    }
+    return kind_index("other text");
+}
+
+/* ---- asking -------------------------------------------------------------------------------------------- */
+
+enum { TURNS_MAX = 16 };
+
+/* The conversation up to the last thing said, as chat turns; texts in `own` are to be freed. */
+static size_t make_turns(const json_t *turns, sotto_chat_turn *out, char **own) {
+    size_t  i, n = 0;
+    json_t *turn;
+    json_array_foreach((json_t *)turns, i, turn) {
+        json_t *first = json_array_get(json_object_get(turn, "expect"), 0);
+        out[n++] = (sotto_chat_turn){.role = "user", .content = json_string_value(json_object_get(turn, "user"))};
+        if (i + 1 == json_array_size(turns) || n + 2 > TURNS_MAX) break;
+        out[n] = (sotto_chat_turn){.role = "assistant"};
+        if (json_is_string(first)) out[n].content = reply(json_string_value(first));
+        else out[n].tool_calls = own[n] = json_dumps(first, 0);
+        n++;
+    }
+    return n;
+}
+
+static bool ask(const json_t *row, tally *score, int *refused) {
+    sotto_error            err;
+    sotto_chat_turn        turns[TURNS_MAX] = {{0}};
+    char                  *own[TURNS_MAX] = {0}, text[1024] = "";
+    sotto_tokens           prompt = {0};
+    sotto_generator       *g = NULL;
+    sotto_generation       got = {0};
+    sotto_piece            piece = {0};
+    sotto_generate_options o = sotto_generate_options_default();
+    json_t                *said = json_object_get(row, "turns");
+    json_t                *expect = json_object_get(json_array_get(said, json_array_size(said) - 1), "expect");
+    size_t                 n = make_turns(said, turns, own), length = 0;
+    o.tools = sotto_tools_schema();
+    o.max_tokens = 120;
+    bool ok = !sotto_chat_tokens(model, turns, n, NULL, &prompt, &err) &&
+              !sotto_session_sync(session, prompt.ids, prompt.n, &err) && !sotto_generator_open(&g, session, &o, &err);
+    while (ok && !piece.done) {
+        ok = !sotto_generator_next(g, &piece, &err);
+        size_t fits = ok && piece.n_text < sizeof text - length ? piece.n_text : 0;
+        memcpy(text + length, piece.text, fits);
+        text[length += fits] = '\0';
+    }
+    if (!ok) TEST_FAIL("%s: %s", json_string_value(json_object_get(row, "id")), err.message);
+    if (ok) sotto_generator_result(g, &got);
+    bool is_right = ok && right(expect, text, &got);
+    int  wanted = kind_wanted(expect), found = kind_got(text, &got);
+    score->n++, score->right += is_right;
+    kinds[wanted].n++, kinds[wanted].right += is_right;
+    taken[wanted][found]++;
+    *refused += !is_right && strcmp(kinds[found].name, "!beyond") == 0;
+    if (!is_right && show_wrong) {
+        char *want = json_dumps(json_array_get(expect, 0), JSON_ENCODE_ANY | JSON_COMPACT);
+        printf("%s", json_string_value(json_object_get(row, "id")));
+        for (size_t i = 0; i < n; i++) printf(" | %s", turns[i].tool_calls ? turns[i].tool_calls : turns[i].content);
+        printf("\n    wanted %s\n    got    %s", want, text);
+        for (size_t i = 0; i < got.n_calls; i++) printf("%s%s ", got.calls[i].name, got.calls[i].arguments);
+        printf("\n");
+        free(want);
+    }
+    sotto_generator_close(g);
+    sotto_tokens_free(&prompt);
+    for (size_t i = 0; i < TURNS_MAX; i++) free(own[i]);
+    return is_right;
+}
+
+/* The rows of a file whose kind and style are these ("": any). */
+static tally ask_all(const char *file, const char *kind, const char *style, int *refused) {
+    tally score = {.name = ""};
+    char  line[8192];
+    FILE *f = fopen(file, "rb");
+    if (!f) TEST_FAIL("cannot read %s", file);
+    while (f && fgets(line, sizeof line, f)) {
+        json_t *row = json_loads(line, 0, NULL);
+        if (!row) TEST_FAIL("%s: not JSON: %s", file, line);
+        if (row && (!*kind || strcmp(kind, json_string_value(json_object_get(row, "kind"))) == 0) &&
+            (!*style || strcmp(style, json_string_value(json_object_get(row, "style"))) == 0))
+            (void)ask(row, &score, refused);
+        json_decref(row);
+    }
+    if (f) (void)fclose(f);
+    return score;
+}
+
+/* ---- the demands --------------------------------------------------------------------------------------- */
+
+static double percent(tally t) { return t.n ? 100.0 * t.right / t.n : 0; }
+
+static void demand(const char *what, tally t, int least_n, double least_percent) {
+    printf(show_tables ? "| %s | %d of %d | %.1f %% | %.0f %% |\n" : "%-36s %4d of %4d: %5.1f %% (at least %.0f %%)\n", what,
+           t.right, t.n, percent(t), least_percent);
+    if (t.n < least_n) TEST_FAIL("%s: only %d conversations, expected %d", what, t.n, least_n);
+    if (percent(t) < least_percent) TEST_FAIL("%s: %.2f %% right, expected %.0f %%", what, percent(t), least_percent);
+}
+
+static void print_kinds(void) {
+    printf("\n| what was wanted | right | taken for something else, or with other arguments |\n|---|---|---|\n");
+    for (int i = 0; i < n_kinds; i++) {
+        if (!kinds[i].n) continue;
+        printf("| %s | %d of %d |", kinds[i].name, kinds[i].right, kinds[i].n);
+        int own = taken[i][i] - kinds[i].right;
+        if (own > 0) printf(" %d other arguments;", own);
+        for (int k = 0; k < n_kinds; k++)
+            if (k != i && taken[i][k]) printf(" %d %s;", taken[i][k], kinds[k].name);
+        printf(" |\n");
+    }
+}
+
+TEST(accuracy) {
+    sotto_error           err;
+    sotto_toolbox_options o = sotto_toolbox_options_default();
+    sotto_model_options   m = sotto_model_options_default();
+    o.path = ":memory:";
+    m.threads = 1;
+    m.chat_format = "sotto-starter";
+    replies = json_load_file("../tools/train/replies.json", 0, NULL);
+    CHECK(replies != NULL);
+    CHECK_OK(sotto_toolbox_open(&toolbox, &o, &err), err);
+    CHECK_OK(sotto_model_open(&model, model_path, &m, &err), err);
+    if (!model || !toolbox || !replies) return;
+    CHECK_OK(sotto_session_open(&session, model, NULL, &err), err);
+    int refused = 0, none = 0;
+    if (show_tables) printf("| conversations | right | | demanded |\n|---|---|---|---|\n");
+    tally typed = ask_all("starter/typed.jsonl", "", "", &refused), asr = ask_all("starter/asr.jsonl", "", "", &refused);
+    tally beyond = ask_all("starter/beyond.jsonl", "beyond", "", &none);
+    tally followup = ask_all("starter/followup.jsonl", "followup", "", &refused);
+    tally inside = {.n = typed.n + asr.n + followup.n, .right = typed.n + asr.n + followup.n - refused};
+    demand("requests as typed", typed, 500, 95);
+    demand("requests as recognised", asr, 400, 90);
+    demand("beyond the model, refused", beyond, 250, 90);
+    demand("follow-ups", followup, 200, 90);
+    demand("within its scope, not refused", inside, 1000, 98);
+    print_kinds();
+    sotto_session_close(session);
+    sotto_model_close(model);
+    sotto_toolbox_close(toolbox);
+    json_decref(replies);
+}
+
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        show_wrong |= strcmp(argv[i], "-w") == 0;
+        show_tables |= strcmp(argv[i], "-t") == 0;
+        if (strcmp(argv[i], "-m") == 0 && i + 1 < argc) model_path = argv[++i];
+    }
+    return test_main(1, argv);
+}
