@@ -102,6 +102,17 @@ static sotto_str piece_shown(const sotto_cli_settings *s, const sotto_piece *p, 
     return text;
 }
 
+static bool keep_calls(const sotto_piece *p, sotto_cli_answer *out) {
+    if (p->n_calls && !out->calls) out->calls = json_array();
+    for (int32_t i = 0; i < p->n_calls; i++) {
+        const sotto_tool_call *c = &p->calls[i];
+        json_t *call = json_pack("{s:s, s:o, s:s*}", "name", c->name, "arguments", json_loads(c->arguments, 0, NULL),
+                                 "error", c->error);
+        if (json_array_append_new(out->calls, call) != 0) return false;
+    }
+    return true;
+}
+
 /* What one step of the generator gave. */
 static sotto_status take_piece(sotto_cli_engine *e, const sotto_cli_settings *s, const sotto_piece *p,
                                const sotto_cli_window *window, bool stream, sotto_cli_answer *out,
@@ -117,7 +128,7 @@ static sotto_status take_piece(sotto_cli_engine *e, const sotto_cli_settings *s,
         sotto_cli_print(stdout, text.p, text.n, sotto_terminal_is(1));
         (void)fflush(stdout);
     }
-    bool kept = !out->logprobs || p->token < 0 || keep_logprobs(e->model, p, out->logprobs);
+    bool kept = keep_calls(p, out) && (!out->logprobs || p->token < 0 || keep_logprobs(e->model, p, out->logprobs));
     return kept && !out->text.failed ? SOTTO_OK : sotto_fail_memory(err, "the answer");
 }
 
@@ -174,6 +185,7 @@ sotto_status sotto_cli_answer_make(sotto_cli_engine *e, const sotto_cli_settings
     o.ignore_end = s->ignore_end;
     o.top_logprobs = s->logprobs;
     o.slide = s->slide;
+    o.tools = e->tools;
     if (window->keep > o.keep) o.keep = window->keep;
     o.turns = window->turns;
     o.n_turns = window->n_turns;
@@ -188,6 +200,7 @@ void sotto_cli_answer_free(sotto_cli_answer *a) {
     sotto_buf_free(&a->text);
     json_decref(a->tokens);
     json_decref(a->logprobs);
+    json_decref(a->calls);
     *a = (sotto_cli_answer){0};
 }
 

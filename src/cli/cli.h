@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include <sotto/sotto.h>
+#include <sotto/tools.h>
 
 #include "base/base.h"
 #include "os/os.h"
@@ -31,6 +32,8 @@ enum {
     SOTTO_VERB_QUALITY = 1 << 8,
     SOTTO_VERB_ALL = (1 << 9) - 1
 };
+
+#define SOTTO_CLI_STARTER "sotto-starter-q4_0.gguf" /* the model of a command line without -m */
 
 enum { SOTTO_COLOR_AUTO, SOTTO_COLOR_ALWAYS, SOTTO_COLOR_NEVER };
 enum { SOTTO_CLI_OPTION_MAX = 96 };
@@ -59,7 +62,8 @@ typedef struct sotto_cli_settings {
     const char *session;
 
     const char     *prompt, *system; /* request */
-    bool            raw, thinking, ignore_end, slide;
+    bool            raw, thinking, ignore_end, slide, tools, no_tools, dry_run_tools;
+    const char     *tools_file;
     int32_t         max_tokens, logprobs;
     sotto_cli_texts stops, biases;
     sotto_sampling  sampling; /* only the fields that were given */
@@ -183,6 +187,9 @@ typedef struct sotto_cli_engine {
     sotto_session     *session;
     sotto_sampling     sampling;
     sotto_logit_bias  *bias; /* that sampling.bias lends */
+    const char        *tools; /* offered to the model; NULL: none */
+    sotto_toolbox     *toolbox; /* NULL: calls are chosen but not executed */
+    bool               hears_results;
     sotto_cli_progress progress;
     double             load_ms;
     bool               slid; /* the session has dropped tokens and went on */
@@ -196,7 +203,7 @@ sotto_session_options sotto_cli_session_options(const sotto_cli_settings *s);
 /* Save to --session, where it is given. */
 int  sotto_cli_session_save(const sotto_cli_engine *e, const sotto_cli_settings *s);
 
-/* Where sliding may cut: see sotto_generate_options. */
+/* Where sliding may cut: see sotto_generate_options. The places lie in the tokens of a prompt. */
 typedef struct sotto_cli_window {
     int32_t        keep;
     const int32_t *turns;
@@ -215,6 +222,7 @@ typedef struct sotto_cli_answer {
     sotto_buf    text;
     bool         begun;             /* some text has come */
     json_t      *tokens, *logprobs; /* logprobs: NULL unless asked for */
+    json_t      *calls;             /* [{"name","arguments","error"?}]; NULL: none */
     sotto_finish finish;
     size_t       n_prompt, n_cached, n_tokens;
     int32_t      n_dropped; /* by sliding */
@@ -230,22 +238,23 @@ void         sotto_cli_answer_free(sotto_cli_answer *a);
 double       sotto_cli_answer_speed(const sotto_cli_answer *a); /* tokens/s; 0: too short to tell */
 json_t      *sotto_cli_answer_json(const sotto_cli_answer *a, const sotto_cli_engine *e);
 
-/* ---- chat (conversation.c, chat_commands.c, line_reader.c) --------------------------------------------- */
+/* ---- conversation, turn (conversation.c, turn.c) ------------------------------------------------------- */
 
 typedef struct sotto_cli_turn {
-    bool    user; /* else the model's */
-    char   *content;
-    int32_t start; /* sotto_cli_content_start of a user turn; -1: not computed */
+    bool            user;
+    sotto_chat_turn said;  /* its role is static, its texts are the conversation's */
+    int32_t         start; /* sotto_cli_content_start of a user turn; -1: not computed */
 } sotto_cli_turn;
 
 typedef struct sotto_cli_conversation {
-    char           *system; /* NULL: none */
+    const char     *system; /* NULL: none */
     sotto_cli_turn *turns;
     size_t          n, cap;
     size_t          first; /* the oldest turn that the model still sees */
 } sotto_cli_conversation;
 
-bool   sotto_cli_conversation_add(sotto_cli_conversation *c, bool user, const char *text, size_t n);
+/* A copy of a turn; its role is "user", "assistant" (or "model") or "tool". */
+bool   sotto_cli_conversation_add(sotto_cli_conversation *c, const sotto_chat_turn *turn);
 bool   sotto_cli_conversation_set_system(sotto_cli_conversation *c, const char *text); /* "" or NULL: none */
 /* Remove turns from the end until `n` are left. */
 void   sotto_cli_conversation_cut(sotto_cli_conversation *c, size_t n);
@@ -261,10 +270,22 @@ typedef struct sotto_cli_chat {
     sotto_cli_settings    *settings;
     sotto_cli_engine       engine;
     sotto_cli_conversation talk;
-    sotto_cli_answer       last; /* figures of the last answer, for /stats */
+    sotto_cli_answer       last; /* the last answer of the last turn, and its figures */
+    json_t                *tool_calls; /* of the last turn: [{"name","arguments","result"}]; NULL: no tools */
     bool                   answered;
     bool                   failed; /* a turn or a command failed: the exit code of a script */
 } sotto_cli_chat;
+
+/* Answer the conversation's last turn: as many answers of the model as its calls need, each call executed, all of it
+ * added to the conversation and, with `stream`, printed as it comes. chat->last.text is what was said in the end. */
+sotto_status sotto_cli_turn_answer(sotto_cli_chat *chat, bool stream, sotto_error *err);
+/* The turn as JSON: the last answer's, and tool_calls. */
+json_t      *sotto_cli_turn_json(const sotto_cli_chat *chat);
+void         sotto_cli_turn_free(sotto_cli_chat *chat);
+/* Say what timers and reminders are due now; whether there were any. */
+bool         sotto_cli_say_due(sotto_cli_chat *chat);
+
+/* ---- chat (chat_commands.c, line_reader.c) ------------------------------------------------------------- */
 
 typedef enum sotto_cli_next { SOTTO_CHAT_GO_ON, SOTTO_CHAT_ANSWER, SOTTO_CHAT_QUIT } sotto_cli_next;
 /* A line that begins with "/". ANSWER: the conversation ends with a user turn that is to be answered. */
@@ -274,7 +295,11 @@ void           sotto_cli_chat_failed(sotto_cli_chat *chat, const char *fmt, ...)
 /* What a person types: with editing and history on a terminal, plain lines otherwise. */
 typedef struct sotto_cli_reader sotto_cli_reader;
 typedef enum sotto_cli_read { SOTTO_READ_TEXT, SOTTO_READ_END, SOTTO_READ_INTERRUPTED } sotto_cli_read;
-sotto_cli_reader *sotto_cli_reader_open(const sotto_cli_settings *s); /* NULL: out of memory */
+/* `wait` (may be NULL) is called a few times a second while there is nothing to read, with `begin_line` true where the
+ * cursor stands in an edited line, which is drawn again if it says that it has printed something. NULL: out of
+ * memory. */
+typedef bool (*sotto_cli_wait_fn)(void *user, bool begin_line);
+sotto_cli_reader *sotto_cli_reader_open(const sotto_cli_settings *s, sotto_cli_wait_fn wait, void *user);
 bool              sotto_cli_reader_interactive(const sotto_cli_reader *r);
 /* One message, perhaps of many lines, without its last newline; lent until the next call. */
 sotto_cli_read    sotto_cli_reader_next(sotto_cli_reader *r, const char **text);

@@ -12,6 +12,28 @@ static void print_row(const char *name, const char *value) {
     (void)putchar('\n');
 }
 
+/* A text over several lines, cut between words. */
+static void print_wrapped(const char *name, const char *text) {
+    enum { WIDTH = 62 };
+    while (*text) {
+        size_t n = strlen(text);
+        for (size_t i = 0, last = 0; i <= n; i++) {
+            if (text[i] && text[i] != ' ') continue;
+            if (i > WIDTH && last) {
+                n = last;
+                break;
+            }
+            last = i;
+        }
+        (void)printf("%-16s ", name);
+        print_text(text, n);
+        (void)putchar('\n');
+        text += n;
+        text += strspn(text, " ");
+        name = "";
+    }
+}
+
 static const char *text_or(const json_t *value, const char *otherwise) {
     const char *text = json_string_value(value);
     return text && *text ? text : otherwise;
@@ -26,6 +48,7 @@ static void print_head(const json_t *doc) {
                    json_integer_value(get(doc, "files")) == 1 ? "" : "s");
     print_row("format", line);
     print_row("name", text_or(get(doc, "name"), "-"));
+    print_wrapped("description", text_or(get(doc, "description"), ""));
     print_row("family", text_or(get(doc, "family"), "unknown"));
     print_row("chat format", text_or(get(doc, "chat_format"), "none known"));
 }

@@ -6,15 +6,22 @@
 
 enum { MAX_FILE_BYTES = 64 << 20 };
 
-static char *copy(const char *text, size_t n) {
-    char *p = malloc(n + 1);
-    if (!p) return NULL;
-    if (n) memcpy(p, text, n);
-    p[n] = '\0';
-    return p;
+/* NULL stays NULL; false: out of memory. */
+static bool copy_text(const char **to, const char *text) {
+    size_t n = text ? strlen(text) + 1 : 0;
+    char  *copy = text ? malloc(n) : NULL;
+    if (copy) memcpy(copy, text, n);
+    *to = copy;
+    return copy || !text;
 }
 
-bool sotto_cli_conversation_add(sotto_cli_conversation *c, bool user, const char *text, size_t n) {
+static void free_turn(sotto_chat_turn *t) {
+    free((char *)t->content);
+    free((char *)t->tool_calls);
+    free((char *)t->tool_name);
+}
+
+bool sotto_cli_conversation_add(sotto_cli_conversation *c, const sotto_chat_turn *turn) {
     if (c->n == c->cap) {
         size_t          cap = c->cap ? c->cap * 2 : 16;
         sotto_cli_turn *turns = realloc(c->turns, cap * sizeof *turns);
@@ -22,30 +29,35 @@ bool sotto_cli_conversation_add(sotto_cli_conversation *c, bool user, const char
         c->turns = turns;
         c->cap = cap;
     }
-    char *content = copy(text, n);
-    if (!content) return false;
-    c->turns[c->n++] = (sotto_cli_turn){user, content, -1};
+    bool            user = strcmp(turn->role, "user") == 0;
+    sotto_chat_turn said = {.role = user ? "user" : strcmp(turn->role, "tool") == 0 ? "tool" : "assistant"};
+    if (!copy_text(&said.content, turn->content ? turn->content : "") || !copy_text(&said.tool_calls, turn->tool_calls) ||
+        !copy_text(&said.tool_name, turn->tool_name)) {
+        free_turn(&said);
+        return false;
+    }
+    c->turns[c->n++] = (sotto_cli_turn){user, said, -1};
     return true;
 }
 
 bool sotto_cli_conversation_set_system(sotto_cli_conversation *c, const char *text) {
-    char *system = text && *text ? copy(text, strlen(text)) : NULL;
-    if (text && *text && !system) return false;
-    free(c->system);
+    const char *system;
+    if (!copy_text(&system, text && *text ? text : NULL)) return false;
+    free((char *)c->system);
     c->system = system;
     for (size_t i = 0; i < c->n; i++) c->turns[i].start = -1; /* everything moves */
     return true;
 }
 
 void sotto_cli_conversation_cut(sotto_cli_conversation *c, size_t n) {
-    while (c->n > n) free(c->turns[--c->n].content);
+    while (c->n > n) free_turn(&c->turns[--c->n].said);
     c->first = SOTTO_MIN(c->first, c->n);
 }
 
 void sotto_cli_conversation_free(sotto_cli_conversation *c) {
     sotto_cli_conversation_cut(c, 0);
     free(c->turns);
-    free(c->system);
+    free((char *)c->system);
     *c = (sotto_cli_conversation){0};
 }
 
@@ -60,24 +72,25 @@ sotto_chat_turn *sotto_cli_conversation_view(const sotto_cli_conversation *c, si
     if (!view) return NULL;
     *n = 0;
     if (c->system) view[(*n)++] = (sotto_chat_turn){.role = "system", .content = c->system};
-    for (size_t i = c->first; i < end; i++)
-        view[(*n)++] = (sotto_chat_turn){.role = c->turns[i].user ? "user" : "assistant",
-                                         .content = c->turns[i].content};
+    for (size_t i = c->first; i < end; i++) view[(*n)++] = c->turns[i].said;
     return view;
 }
 
 /* ---- files --------------------------------------------------------------------------------------------- */
 
-static bool put_message(json_t *messages, const char *role, const char *text) {
-    json_t *m = json_pack("{s:s, s:o}", "role", role, "content", sotto_cli_json_text(text, strlen(text)));
-    return json_array_append_new(messages, m) == 0;
+static bool put_message(json_t *messages, const sotto_chat_turn *t) {
+    json_t *m = json_pack("{s:s, s:o}", "role", t->role, "content", sotto_cli_json_text(t->content, strlen(t->content)));
+    bool    ok = m != NULL;
+    if (ok && t->tool_name) ok = json_object_set_new(m, "name", json_string(t->tool_name)) == 0;
+    if (ok && t->tool_calls) ok = json_object_set_new(m, "tool_calls", json_loads(t->tool_calls, 0, NULL)) == 0;
+    return json_array_append_new(messages, m) == 0 && ok;
 }
 
 static json_t *to_json(const sotto_cli_conversation *c) {
-    json_t *messages = json_array();
-    bool    ok = messages && (!c->system || put_message(messages, "system", c->system));
-    for (size_t i = 0; i < c->n && ok; i++)
-        ok = put_message(messages, c->turns[i].user ? "user" : "assistant", c->turns[i].content);
+    json_t         *messages = json_array();
+    sotto_chat_turn system = {.role = "system", .content = c->system};
+    bool            ok = messages && (!c->system || put_message(messages, &system));
+    for (size_t i = 0; i < c->n && ok; i++) ok = put_message(messages, &c->turns[i].said);
     if (ok) return json_pack("{s:o}", "messages", messages);
     json_decref(messages);
     return NULL;
@@ -101,25 +114,31 @@ sotto_status sotto_cli_conversation_save(const sotto_cli_conversation *c, const 
     return status;
 }
 
+static const char *const roles[] = {"user", "assistant", "model", "tool"};
+
 static sotto_status add_message(sotto_cli_conversation *c, json_t *message, const char *path, size_t i,
                                 sotto_error *err) {
     const char *role = json_string_value(json_object_get(message, "role"));
     const char *text = json_string_value(json_object_get(message, "content"));
-    if (!role || !text)
+    json_t     *calls = json_object_get(message, "tool_calls");
+    if (!role || (!text && !calls))
         return sotto_fail(err, SOTTO_FORMAT, "%s: message %zu lacks a role or a content that is text", path,
                           i + 1);
-    bool system = strcmp(role, "system") == 0 || strcmp(role, "developer") == 0,
-         user = strcmp(role, "user") == 0;
+    bool system = strcmp(role, "system") == 0 || strcmp(role, "developer") == 0, known = system;
     if (system && i != 0)
         return sotto_fail(err, SOTTO_UNSUPPORTED, "%s: message %zu is a system prompt; only the first can be",
                           path, i + 1);
-    if (!system && !user && strcmp(role, "assistant") != 0 && strcmp(role, "model") != 0)
+    for (size_t k = 0; k < SOTTO_COUNT(roles); k++) known = known || strcmp(role, roles[k]) == 0;
+    if (!known)
         return sotto_fail(err, SOTTO_UNSUPPORTED,
-                          "%s: message %zu has the role \"%.40s\": chat knows system, user and "
-                          "assistant",
+                          "%s: message %zu has the role \"%.40s\": chat knows system, user, assistant and tool",
                           path, i + 1, role);
-    bool ok = system ? sotto_cli_conversation_set_system(c, text)
-                     : sotto_cli_conversation_add(c, user, text, strlen(text));
+    char           *written = calls ? json_dumps(calls, JSON_COMPACT) : NULL;
+    sotto_chat_turn turn = {.role = role, .content = text, .tool_calls = written,
+                            .tool_name = json_string_value(json_object_get(message, "name"))};
+    bool ok = (written || !calls) &&
+              (system ? sotto_cli_conversation_set_system(c, text) : sotto_cli_conversation_add(c, &turn));
+    free(written);
     return ok ? SOTTO_OK : sotto_fail_memory(err, "the conversation");
 }
 

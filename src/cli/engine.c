@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { NO_MATTER_BYTES = 32 << 20 }; /* memory that nobody minds, and need not be told of */
+
 static const char *const cache_names[] = {"f16", "q8_0", "f32"}; /* as the option's choices, and the enum */
 
 sotto_session_options sotto_cli_session_options(const sotto_cli_settings *s) {
@@ -43,11 +45,26 @@ static int no_model(const sotto_cli_settings *s) {
     return sotto_cli_usage(s->verb, "no model given: -m FILE or folder, or set SOTTO_MODEL");
 }
 
+/* A model that hears no results knows sotto's tools without being told of them; others are told if asked to. */
+static int open_tools(sotto_cli_engine *e, const sotto_cli_settings *s) {
+    sotto_model_info      info;
+    sotto_error           err;
+    sotto_toolbox_options o = sotto_toolbox_options_default();
+    sotto_model_get_info(e->model, &info);
+    e->hears_results = info.hears_results;
+    if (s->raw || s->no_tools || (info.hears_results && !s->tools && !s->dry_run_tools)) return SOTTO_EXIT_OK;
+    e->tools = sotto_tools_schema();
+    o.path = s->tools_file;
+    if (s->dry_run_tools || !sotto_toolbox_open(&e->toolbox, &o, &err)) return SOTTO_EXIT_OK;
+    return sotto_cli_fail(&err);
+}
+
 /* Said before anything is loaded, because that is when a person can still change their mind. */
 static int say_budget(const sotto_cli_settings *s, sotto_error *err) {
     sotto_session_options o = sotto_cli_session_options(s);
     sotto_memory          m;
     if (sotto_memory_estimate(s->model, &o, &m, err)) return sotto_cli_fail(err);
+    if (m.total_bytes < NO_MATTER_BYTES) return SOTTO_EXIT_OK;
     sotto_system machine;
     sotto_system_get(&machine);
     char weights[24], cache[24], scratch[24], total[24], of[24], has[48] = "";
@@ -102,6 +119,7 @@ int sotto_cli_engine_open(sotto_cli_engine *e, const sotto_cli_settings *s) {
         if (sotto_session_open(&e->session, e->model, &o, &err)) code = sotto_cli_fail(&err);
     }
     if (!code) code = restore(e, s);
+    if (!code) code = open_tools(e, s);
     if (code) {
         sotto_cli_engine_close(e);
         return code;
@@ -123,6 +141,7 @@ int sotto_cli_session_save(const sotto_cli_engine *e, const sotto_cli_settings *
 }
 
 void sotto_cli_engine_close(sotto_cli_engine *e) {
+    sotto_toolbox_close(e->toolbox);
     sotto_session_close(e->session);
     sotto_model_close(e->model);
     free(e->bias);

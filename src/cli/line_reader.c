@@ -8,14 +8,18 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-enum { HISTORY_SIZE = 1000 };
+enum { HISTORY_SIZE = 1000, WAIT_MS = 250 };
 
 struct sotto_cli_reader {
-    EditLine *edit; /* NULL: not a terminal */
-    History  *history;
-    char     *history_path;
-    sotto_buf line, message;
-    bool      more, interrupted, color;
+    EditLine         *edit; /* NULL: not a terminal */
+    History          *history;
+    char             *history_path;
+    sotto_buf         line, message;
+    sotto_cli_wait_fn wait;
+    void             *wait_user;
+    char              block[65536]; /* of a pipe: read, and not yet taken */
+    long              n_block, at;
+    bool              more, interrupted, color;
 };
 
 /* libedit skips what stands between two \1 when it counts columns. */
@@ -32,6 +36,30 @@ static unsigned char on_interrupt(EditLine *edit, wint_t key) {
     sotto_cli_reader *r;
     if (el_get(edit, EL_CLIENTDATA, &r) == 0) r->interrupted = true;
     return CC_EOF;
+}
+
+/* Bytes from standard input, as long as they take to come; 0: the end, or Ctrl-C. */
+static long read_some(sotto_cli_reader *r, void *data, size_t n) {
+    for (;;) {
+        long got = sotto_terminal_read(0, data, n, r->wait ? WAIT_MS : -1);
+        if (got >= 0) return got;
+        if (sotto_signals_interrupts()) return 0;
+        if (r->wait && r->wait(r->wait_user, r->edit != NULL) && r->edit) (void)el_set(r->edit, EL_REFRESH);
+    }
+}
+
+/* What libedit asks for the next character: 1, or 0 at the end. */
+static int read_character(EditLine *edit, wchar_t *out) {
+    sotto_cli_reader *r;
+    mbstate_t         state = {0};
+    if (el_get(edit, EL_CLIENTDATA, &r) != 0) return 0;
+    for (;;) {
+        char byte;
+        if (read_some(r, &byte, 1) != 1) return 0;
+        size_t n = mbrtowc(out, &byte, 1, &state);
+        if (n == 0 || n == 1) return 1;
+        if (n == (size_t)-1) memset(&state, 0, sizeof state); /* not of this locale: left out */
+    }
 }
 
 static void open_history(sotto_cli_reader *r) {
@@ -58,6 +86,7 @@ static void open_editor(sotto_cli_reader *r) {
     if (!r->edit) return;
     (void)el_set(r->edit, EL_CLIENTDATA, r);
     (void)el_set(r->edit, EL_PROMPT_ESC, prompt_text, '\1');
+    (void)el_set(r->edit, EL_GETCFN, read_character);
     (void)el_set(r->edit, EL_EDITOR, "emacs");
     (void)el_set(r->edit, EL_SIGNAL, 0);
     (void)el_set(r->edit, EL_SETTY, "-d", "-isig", NULL); /* Ctrl-C is a key while a line is edited */
@@ -69,9 +98,11 @@ static void open_editor(sotto_cli_reader *r) {
     (void)el_source(r->edit, NULL); /* ~/.editrc */
 }
 
-sotto_cli_reader *sotto_cli_reader_open(const sotto_cli_settings *s) {
+sotto_cli_reader *sotto_cli_reader_open(const sotto_cli_settings *s, sotto_cli_wait_fn wait, void *user) {
     sotto_cli_reader *r = calloc(1, sizeof *r);
     if (!r) return NULL;
+    r->wait = wait;
+    r->wait_user = user;
     r->color = sotto_cli_colored(s, 1);
     if (sotto_terminal_is(0)) open_editor(r);
     return r;
@@ -80,10 +111,17 @@ sotto_cli_reader *sotto_cli_reader_open(const sotto_cli_settings *s) {
 bool sotto_cli_reader_interactive(const sotto_cli_reader *r) { return r->edit != NULL; }
 
 static sotto_cli_read read_plain(sotto_cli_reader *r) {
-    char block[4096];
-    while (fgets(block, sizeof block, stdin)) {
-        sotto_buf_puts(&r->line, block);
-        if (r->line.len && r->line.data[r->line.len - 1] == '\n') return SOTTO_READ_TEXT;
+    for (;;) {
+        if (r->at == r->n_block) {
+            r->at = 0;
+            r->n_block = read_some(r, r->block, sizeof r->block);
+        }
+        if (r->n_block == 0) break;
+        const char *from = r->block + r->at, *end = memchr(from, '\n', (size_t)(r->n_block - r->at));
+        long        n = end ? end + 1 - from : r->n_block - r->at;
+        sotto_buf_append(&r->line, from, (size_t)n);
+        r->at += n;
+        if (end) return SOTTO_READ_TEXT;
     }
     if (sotto_signals_interrupts()) return SOTTO_READ_INTERRUPTED;
     return r->line.len ? SOTTO_READ_TEXT : SOTTO_READ_END;

@@ -60,6 +60,12 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("ignore-end", 0, ignore_end, ASK, "go on after the model's end token"),
     FLAG("slide", 0, slide, ASK, "when the context is full, drop the oldest turns"),
 
+    HEADING("Tools: timers, reminders, lists, memories, sums, units, clock, dice", ASK),
+    FLAG("tools", 0, tools, ASK, "offer them to the model (the starter model always has them)"),
+    FLAG("no-tools", 0, no_tools, ASK, "without them"),
+    FLAG("dry-run-tools", 0, dry_run_tools, ASK, "let the model choose, but execute nothing"),
+    TEXT("tools-file", 0, tools_file, ASK, "FILE", "where they keep things (tools.db of your data folder)"),
+
     HEADING("Sampling (defaults: the model's)", ASK),
     FLOAT("temp", sampling.temperature, 0, 100, "temperature; 0: the likeliest token"),
     INT("top-k", 0, sampling.top_k, ASK, 0, INT_MAX_D, "among the N likeliest tokens; 0: all"),

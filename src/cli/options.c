@@ -259,6 +259,22 @@ static void forget_environment_lists(sotto_cli_settings *s) {
     memset(s->given, 0, sizeof s->given);
 }
 
+/* The model that comes with sotto, from where it is installed or from the tree that this program was built in; NULL:
+ * it is not there. */
+static const char *starter_model(sotto_cli_settings *s) {
+    static const char *const places[] = {"../share/sotto/" SOTTO_CLI_STARTER, "../models/starter/" SOTTO_CLI_STARTER};
+    char                    *program = sotto_path_program(), *slash = program ? strrchr(program, '/') : NULL;
+    const char              *found = NULL;
+    for (size_t i = 0; i < SOTTO_COUNT(places) && slash && !found; i++) {
+        slash[0] = '\0';
+        char *path = sotto_path_join(program, places[i]);
+        if (path && sotto_path_kind_of(path) == SOTTO_PATH_FILE) found = sotto_arena_text(&s->arena, path, strlen(path));
+        free(path);
+    }
+    free(program);
+    return found;
+}
+
 int sotto_cli_parse(sotto_cli_settings *s, const sotto_cli_verb *verb, int argc, char **argv) {
     *s = (sotto_cli_settings){.verb = verb, .max_tokens = -1, .logprobs = -1, .repeat = 5};
     sotto_cli_texts stops, biases;
@@ -287,6 +303,7 @@ int sotto_cli_parse(sotto_cli_settings *s, const sotto_cli_verb *verb, int argc,
     if (!s->stops.n) s->stops = stops;
     if (!s->biases.n) s->biases = biases;
     for (size_t i = 0; i < SOTTO_CLI_OPTION_MAX; i++) s->given[i] |= from_environment[i];
+    if (!s->model) s->model = starter_model(s);
     if (s->model && !*s->model) s->model = NULL; /* -m "$MODEL", and it is not set */
     if (!code && !s->help && s->n_args > verb->max_args)
         code = sotto_cli_usage(verb, "\"%.60s\": an argument too many", s->args[verb->max_args]);

@@ -170,9 +170,12 @@ sotto_status sotto_config_from_gguf(sotto_config *c, const sotto_checkpoint *che
                           "architecture \"%.*s\" is not supported (gemma, gemma2, gemma3, gemma4, llama, "
                           "qwen2, qwen3 and smollm3 are)",
                           (int)r.arch.n, r.arch.p);
-    sotto_str name = {0};
+    sotto_str name = {0}, description = {0};
     (void)sotto_gguf_get_str(sotto_gguf_find(checkpoint->gguf, "general.name"), &name);
-    if (!(c->name = sotto_arena_text(arena, name.p, name.n))) return sotto_fail_memory(err, "the model's name");
+    (void)sotto_gguf_get_str(sotto_gguf_find(checkpoint->gguf, "general.description"), &description);
+    if (!(c->name = sotto_arena_text(arena, name.p, name.n)) ||
+        !(c->description = sotto_arena_text(arena, description.p, description.n)))
+        return sotto_fail_memory(err, "the model's name");
     bool    gemma2 = c->family->window_period == 2;
     int32_t experts;
     float   scale;

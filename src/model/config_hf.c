@@ -216,7 +216,11 @@ sotto_status sotto_config_from_hf(sotto_config *c, const json_t *config, sotto_a
         return sotto_fail(err, SOTTO_UNSUPPORTED,
                           "config.json: attention_bias and mlp_bias are not supported for %s", type);
 
-    c->name = "";
+    /* Publishers say neither in config.json; these are the keys that sotto's own folders have. */
+    c->name = json_string_value(json_object_get(config, "name"));
+    c->description = json_string_value(json_object_get(config, "description"));
+    if (!c->name) c->name = "";
+    if (!c->description) c->description = "";
     bool gemma = c->family->embed_scaled, gemma2 = c->family->window_period == 2;
     SOTTO_TRY(get_int(o, "num_hidden_layers", -1, &c->n_layers, err));
     SOTTO_TRY(get_int(o, "hidden_size", -1, &c->n_embd, err));

@@ -61,7 +61,7 @@ enum { SOTTO_ROPE_GLOBAL, SOTTO_ROPE_LOCAL, SOTTO_ROPE_COUNT };
 
 typedef struct sotto_config {
     const sotto_family *family;
-    const char *name; /* as the file says, or "" */
+    const char *name, *description; /* as the file says, or "" */
     int32_t n_layers, n_embd, n_vocab, context_length;
     int32_t per_layer_embd;   /* width of the per-layer embeddings; 0: none */
     float   eps;

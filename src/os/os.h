@@ -39,6 +39,8 @@ typedef enum sotto_user_folder {
     SOTTO_FOLDER_CACHE
 } sotto_user_folder;
 char *sotto_path_user_folder(sotto_user_folder which);
+/* The file that this process runs; free() the result. NULL: out of memory or not known. */
+char *sotto_path_program(void);
 
 /* Write a file so that it is whole or not there: a temporary file in the same folder, then fsync, rename and
  * fsync of the folder. Closing without commit removes the temporary file; after a kill -9 only a file named
@@ -111,6 +113,9 @@ void         sotto_pool_close(sotto_pool *pool);
 
 bool sotto_terminal_is(int fd);
 int  sotto_terminal_columns(void); /* 80 when unknown */
+/* Read what has come, waiting for it at most so many milliseconds (-1: for ever). The number of bytes; 0: the end;
+ * -1: there is nothing yet, or a signal came. */
+long sotto_terminal_read(int fd, void *data, size_t n, int ms);
 /* Count Ctrl-C instead of dying of it: each SIGINT increments a counter that this returns; `reset` sets it to 0.
  * A second SIGINT within the count of 1 still not handled leaves the process with exit code 130. */
 void sotto_signals_catch_interrupt(void);

@@ -2,6 +2,9 @@
 #include "os/system.h"
 
 #include <pwd.h>
+#if defined(__APPLE__)
+#include <mach-o/dyld.h>
+#endif
 
 sotto_path_kind sotto_path_kind_of(const char *path) {
     struct stat st;
@@ -80,4 +83,14 @@ char *sotto_path_user_folder(sotto_user_folder which) {
     char *folder = parent ? sotto_path_join(parent, "sotto") : NULL;
     free(parent);
     return folder;
+}
+
+char *sotto_path_program(void) {
+#if defined(__APPLE__)
+    char     path[PATH_MAX];
+    uint32_t n = sizeof path;
+    return _NSGetExecutablePath(path, &n) == 0 ? realpath(path, NULL) : NULL;
+#else
+    return realpath("/proc/self/exe", NULL);
+#endif
 }

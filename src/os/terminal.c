@@ -1,6 +1,7 @@
 /* What there is to know about the terminal. */
 #include "os/system.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 
 bool sotto_terminal_is(int fd) { return isatty(fd) == 1; }
@@ -14,4 +15,11 @@ int sotto_terminal_columns(void) {
     const char *columns = getenv("COLUMNS");
     long        n = columns ? strtol(columns, NULL, 10) : 0;
     return n > 0 && n < 10000 ? (int)n : 80;
+}
+
+long sotto_terminal_read(int fd, void *data, size_t n, int ms) {
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    if (poll(&wait, 1, ms) <= 0) return -1;
+    ssize_t got = read(fd, data, n);
+    return got >= 0 ? (long)got : errno == EINTR || errno == EAGAIN ? -1 : 0;
 }

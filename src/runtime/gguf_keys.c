@@ -125,6 +125,8 @@ sotto_status sotto_gguf_put_config(sotto_gguf_writer *w, const sotto_config *c, 
     keys k = {.w = w, .c = c, .err = err};
     SOTTO_TRY(sotto_gguf_put_str(w, "general.architecture", sotto_str_from(c->family->name), err));
     SOTTO_TRY(sotto_gguf_put_str(w, "general.name", sotto_str_from(name), err));
+    if (c->description && *c->description)
+        SOTTO_TRY(sotto_gguf_put_str(w, "general.description", sotto_str_from(c->description), err));
     SOTTO_TRY(sotto_gguf_put_u32(w, "general.quantization_version", 2, err));
     for (size_t i = 0; i < SOTTO_COUNT(file_types); i++)
         if (file_types[i].type == type)

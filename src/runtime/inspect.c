@@ -1,7 +1,7 @@
 /* Everything about a model's files as one JSON document; no weights are loaded. What a file lacks, or what
  * sotto does not know about it, is null, and "problems" says why; so unknown models can be looked at too.
  *
- *   {"format","path","files","file_bytes","family","name","config":{...},"tokenizer":{...},"chat_format",
+ *   {"format","path","files","file_bytes","family","name","description","config":{...},"tokenizer":{...},"chat_format",
  *    "sampling":{...},"types":{"q4_0":{"tensors","bytes","params"},...},"tensors":[{"name","dtype","shape","bytes"}],
  *    "metadata":{...},"memory":{...},"problems":[...]}
  *
@@ -166,7 +166,8 @@ static bool put_config(json_t *doc, const sotto_checkpoint *c) {
     bool         ok = put(doc, "config", status, status ? NULL : config_json(&config), &why);
     if (!status && ok)
         ok = json_object_set_new(doc, "family", json_string(config.family->name)) == 0 &&
-             json_object_set_new(doc, "name", text(sotto_str_from(config.name))) == 0;
+             json_object_set_new(doc, "name", text(sotto_str_from(config.name))) == 0 &&
+             json_object_set_new(doc, "description", text(sotto_str_from(config.description))) == 0;
     sotto_arena_free(&arena);
     return ok;
 }
@@ -193,10 +194,10 @@ static bool put_memory(json_t *doc, const char *path) {
 static json_t *inspect(sotto_checkpoint *c, const char *path) {
     struct sotto_model model = {.checkpoint = c}; /* as much of one as the sampling defaults look at */
     sotto_sampling     sampling = sotto_sampling_default(&model);
-    json_t            *doc = json_pack("{s:s, s:o, s:I, s:I, s:n, s:n, s:o, s:o, s:o, s:o, s:[]}", "format",
+    json_t            *doc = json_pack("{s:s, s:o, s:I, s:I, s:n, s:n, s:n, s:o, s:o, s:o, s:o, s:[]}", "format",
                             c->gguf ? "gguf" : "huggingface", "path", text(sotto_str_from(path)), "files",
                                        (json_int_t)c->n_files, "file_bytes", (json_int_t)c->n_bytes, "family", "name",
-                                       "sampling", sampling_json(&sampling), "types", types_json(c), "tensors",
+                                       "description", "sampling", sampling_json(&sampling), "types", types_json(c), "tensors",
                                        tensors_json(c), "metadata", metadata_json(c), "problems");
     if (doc && put_config(doc, c) && put_text(doc, c) && put_memory(doc, path)) return doc;
     json_decref(doc);
