@@ -81,3 +81,11 @@ char *sotto_path_user_folder(sotto_user_folder which) {
     free(parent);
     return folder;
 }
+
+sotto_status sotto_path_make_file(const char *path, sotto_error *err) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int code = errno;
+    if (fd >= 0) (void)close(fd);
+    if (fd >= 0 || code == EEXIST) return SOTTO_OK;
+    return sotto_fail(err, sotto_status_from_errno(code), "%s: cannot make this file: %s", path, strerror(code));
+}
