@@ -89,9 +89,7 @@ static bool take_number(const char **p, int most, int *out) {
 /* "Z", "+01:00", "+0100". */
 static bool take_zone(const char **p, moment *m) {
     int hours, minutes = 0, sign = **p == '-' ? -1 : 1;
-    if (**p == 'z') return m->zone = 0, ++*p, true;
-    if (**p != '+' && **p != '-') return false;
-    ++*p;
+    if (*(*p)++ == 'z') return m->zone = 0, true;
     if (!take_number(p, 2, &hours)) return false;
     *p += **p == ':';
     (void)take_number(p, 2, &minutes);
@@ -119,7 +117,7 @@ static bool read_clock(const char *p, moment *m) {
         if (*p == ':' || *p == '.') p++, (void)take_number(&p, 2, &second);
         if (*p == '.') p++, (void)take_number(&p, 9, &second);
         m->open = *p == '?';
-        if (take_zone(&p, m)) return *p == '\0';
+        if (*p == 'z' || *p == '+' || *p == '-') return take_zone(&p, m) && *p == '\0';
     }
     if (*p == '?') return p[1] == '\0';
     if (strcmp(p, "am") == 0 || strcmp(p, "a.m.") == 0) return m->half = 0, true;

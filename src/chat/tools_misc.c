@@ -18,7 +18,7 @@ sotto_status sotto_tool_calculate(sotto_call *c) {
     sotto_buf why = {0};
     if (!sotto_calculate(sotto_call_text(c, "expression"), &x, &why)) return refuse(c, &why);
     c->result = sotto_json_number(x);
-    bool exact = fabs(sotto_round_digits(x, SOTTO_DIGITS) - x) <= 5e-14 * fabs(x) && fabs(x) < 1e15;
+    bool exact = fabs(sotto_round_digits(x, SOTTO_DIGITS) - x) <= 5e-14 * fabs(x) && fabs(x) <= 9007199254740992.0;
     (void)sotto_buf_puts(&c->spoken, exact ? "That is " : "That is about ");
     sotto_say_number(&c->spoken, x, exact ? SOTTO_DIGITS : 6, true);
     sotto_say_end(&c->spoken);

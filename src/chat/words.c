@@ -33,8 +33,8 @@ void sotto_say_number(sotto_buf *b, double x, int digits, bool aloud) {
         (void)sotto_buf_printf(b, "%.0f", x);
         return;
     }
-    int power = digits_of(x, digits, text);
-    if (power >= digits && power < 15) power = digits_of(x, power + 1, text); /* no rounding before the point */
+    int power = digits_of(x, 17, text);
+    power = digits_of(x, power < 15 ? SOTTO_MAX(digits, power + 1) : digits, text); /* no rounding before the point */
     int n = (int)strlen(text);
     if (power < -9 || power >= 15) {
         (void)sotto_buf_printf(b, "%c%s%s", text[0], n > 1 ? "." : "", text + 1);
