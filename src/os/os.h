@@ -41,6 +41,8 @@ typedef enum sotto_user_folder {
 char *sotto_path_user_folder(sotto_user_folder which);
 /* The file that this process runs; free() the result. NULL: out of memory or not known. */
 char *sotto_path_program(void);
+/* An empty file that only this user may read (mode 0600), where there is none. */
+sotto_status sotto_path_make_file(const char *path, sotto_error *err);
 
 /* Write a file so that it is whole or not there: a temporary file in the same folder, then fsync, rename and
  * fsync of the folder. Closing without commit removes the temporary file; after a kill -9 only a file named
@@ -72,6 +74,18 @@ uint64_t sotto_memory_peak_rss_bytes(void);
 uint64_t sotto_time_ns(void); /* monotonic */
 int64_t  sotto_time_unix(void);
 uint64_t sotto_random_seed(void); /* from the system's entropy, for a sampler without a seed */
+
+/* What the clock on the wall and the calendar beside it show, in the time zone of this machine (TZ). */
+typedef struct sotto_wall {
+    int year, month, day; /* month and day from 1 */
+    int hour, minute, second;
+    int weekday; /* 0: Sunday */
+} sotto_wall;
+bool sotto_wall_from_unix(sotto_wall *out, int64_t unix_seconds); /* false: out of the years 1..9999 */
+/* The other way; weekday is ignored, day may be out of its month (day 32: the next one's first). A time that a change
+ * of the clocks leaves out is read as if it had not been made; of one that comes twice, the first is meant. */
+bool    sotto_wall_to_unix(const sotto_wall *wall, int64_t *unix_seconds);
+int64_t sotto_wall_as_utc(const sotto_wall *wall); /* as if the wall were in UTC: by 86400 a count of days */
 
 /* ---- cpu ----------------------------------------------------------------------------------------------- */
 

@@ -94,3 +94,11 @@ char *sotto_path_program(void) {
     return realpath("/proc/self/exe", NULL);
 #endif
 }
+
+sotto_status sotto_path_make_file(const char *path, sotto_error *err) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int code = errno;
+    if (fd >= 0) (void)close(fd);
+    if (fd >= 0 || code == EEXIST) return SOTTO_OK;
+    return sotto_fail(err, sotto_status_from_errno(code), "%s: cannot make this file: %s", path, strerror(code));
+}
