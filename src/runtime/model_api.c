@@ -83,6 +83,7 @@ sotto_status sotto_model_open(sotto_model **out, const char *path, const sotto_m
 void sotto_model_close(sotto_model *m) {
     if (!m) return;
     sotto_pool_close(m->pool);
+    sotto_vocabulary_close(atomic_load(&m->vocabulary));
     sotto_tokenizer_close(m->tokenizer);
     sotto_transformer_close(m->transformer);
     sotto_checkpoint_close(m->checkpoint);

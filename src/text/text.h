@@ -71,6 +71,8 @@ typedef struct sotto_decoder {
 } sotto_decoder;
 bool sotto_decoder_push(sotto_decoder *d, int32_t id, sotto_buf *out); /* false: out of memory */
 bool sotto_decoder_flush(sotto_decoder *d, sotto_buf *out);
+/* Whether a decoder that has not started removes a space from the first piece. */
+bool sotto_tokenizer_trims(const sotto_tokenizer *t);
 
 /* Write the tokenizer's keys (tokenizer.ggml.*, the chat template when there is one) in the form that llama.cpp
  * reads. n_vocab: rows of the embedding; missing tokens are padded with unused ones. */
