@@ -19,13 +19,24 @@ struct sotto_constraint {
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
+/* <text> is the token "<text>", or where there is none, such as [TOOL_CALLS] of <[TOOL_CALLS]>, the token "text". */
+static int32_t find_terminal(const sotto_tokenizer *t, const char *text) {
+    char    inner[64];
+    size_t  n = strlen(text);
+    int32_t id = sotto_tokenizer_find(t, text);
+    if (id >= 0 || n < 2 || n - 2 >= sizeof inner) return id;
+    memcpy(inner, text + 1, n - 2);
+    inner[n - 2] = '\0';
+    return sotto_tokenizer_find(t, inner);
+}
+
 static sotto_status find_terminals(sotto_constraint *c, const sotto_grammar *g, sotto_error *err) {
     while (sotto_grammar_token(g, c->n_terminals).p) c->n_terminals++;
     c->terminals = calloc(c->n_terminals + 1, sizeof *c->terminals);
     if (!c->terminals) return sotto_fail_memory(err, "a grammar's tokens");
     for (size_t i = 0; i < c->n_terminals; i++) {
         const char *text = sotto_grammar_token(g, i).p;
-        c->terminals[i] = sotto_tokenizer_find(c->vocabulary->tokenizer, text);
+        c->terminals[i] = find_terminal(c->vocabulary->tokenizer, text);
         if (c->terminals[i] < 0 || c->terminals[i] >= c->n_logits)
             return sotto_fail(err, SOTTO_INVALID,
                               "the grammar names the token %.80s, which this model does not have; write its text in "

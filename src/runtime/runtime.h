@@ -90,6 +90,22 @@ bool         sotto_constraint_ends(const sotto_constraint *c);     /* and nothin
 /* A token was refused here for want of memory: the grammar is too ambiguous, or the text too deep. */
 bool         sotto_constraint_overflowed(const sotto_constraint *c);
 
+/* ---- tool calls (calls.c) ------------------------------------------------------------------------------ */
+
+/* What options.tools ask of an answer. */
+typedef struct sotto_calls sotto_calls;
+/* *out is NULL where they ask nothing. n_logits and first as for a constraint. */
+sotto_status sotto_calls_open(sotto_calls **out, sotto_model *m, const sotto_generate_options *o, int32_t n_logits,
+                              bool first, sotto_error *err);
+void         sotto_calls_close(sotto_calls *c);
+/* What the next token is held to; NULL: nothing. */
+sotto_constraint *sotto_calls_constraint(const sotto_calls *c);
+/* A token of the answer, decoded; its text without calls is appended. false: out of memory. */
+bool         sotto_calls_push(sotto_calls *c, sotto_decoder *d, int32_t token, sotto_buf *shown);
+bool         sotto_calls_end(sotto_calls *c, sotto_decoder *d, sotto_buf *shown);
+/* All calls so far; they stay where they are until close. */
+const sotto_tool_call *sotto_calls_list(const sotto_calls *c, size_t *n);
+
 /* ---- measuring ----------------------------------------------------------------------------------------- */
 
 /* The text that quality is measured on where none is given: paragraphs, to be joined by a blank line, then NULL. */

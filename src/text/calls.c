@@ -56,15 +56,18 @@ static sotto_status take_tools(sotto_call_reader *r, const char *text, sotto_err
     return status;
 }
 
+bool sotto_calls_begin_thinking(const sotto_chat_format *f) {
+    const char *const *think = f->tools->form.think;
+    sotto_str          header = sotto_str_from(f->answer[0]);
+    return think[0] && sotto_chat_find(header, think[0]) != SIZE_MAX && sotto_chat_find(header, think[1]) == SIZE_MAX;
+}
+
 sotto_status sotto_call_reader_open(sotto_call_reader **out, const sotto_chat_format *f, const char *tools,
                                     sotto_error *err) {
     sotto_call_reader *r = calloc(1, sizeof *r);
     if (!r) return sotto_fail_memory(err, "a reader of calls");
     r->form = &f->tools->form;
-    /* Where the header of an answer opens a thought, the answer begins inside it. */
-    if (r->form->think[0] && sotto_chat_find(sotto_str_from(f->answer[0]), r->form->think[0]) != SIZE_MAX &&
-        sotto_chat_find(sotto_str_from(f->answer[0]), r->form->think[1]) == SIZE_MAX)
-        r->state = THINKING;
+    if (sotto_calls_begin_thinking(f)) r->state = THINKING;
     sotto_status status = sotto_buf_reserve(&r->held, HELD_BYTES_MIN) ? take_tools(r, tools, err)
                                                                       : sotto_fail_memory(err, "a reader of calls");
     if (status == SOTTO_OK) *out = r;
@@ -417,6 +420,8 @@ const sotto_tool_call *sotto_call_reader_calls(const sotto_call_reader *r, size_
     *n = r->n_calls;
     return r->calls;
 }
+
+bool sotto_call_reader_has_tools(const sotto_call_reader *r) { return json_object_size(r->tools) > 0; }
 
 bool sotto_call_reader_in_call(const sotto_call_reader *r, sotto_str *text) {
     *text = call_text(r);

@@ -88,6 +88,7 @@ typedef enum sotto_call_notation {
 typedef struct sotto_call_form {
     sotto_call_notation notation;
     bool        anywhere; /* else only at the beginning of an answer, one call after the other */
+    bool        list;     /* all calls are one list in square brackets */
     bool        control;  /* only the control tokens count; the same texts, spelled, are ordinary ones */
     const char *open[6];  /* what a call begins with; a bracket at its end is the call's own. An opening that ends with
                              "{" may also begin an ordinary answer in JSON: what is inside decides */
@@ -170,12 +171,20 @@ static inline bool sotto_chat_is_open(const sotto_chat_scene *s, size_t i) {
     return s->continue_last && i + 1 == s->n;
 }
 
+/* A member of an object; `index` is its place there. */
+typedef struct sotto_chat_member {
+    const char   *key;
+    const json_t *value;
+    size_t        index;
+} sotto_chat_member;
+
 /* The functions that rows name. */
 void sotto_chat_llama3_system(sotto_chat_scene *s);
 void sotto_chat_smollm3_system(sotto_chat_scene *s);
 bool sotto_chat_smollm3_content(sotto_chat_scene *s, size_t i);
 bool sotto_chat_qwen3_content(sotto_chat_scene *s, size_t i);
 void sotto_chat_gemma4_write(sotto_chat_scene *s);
+void sotto_chat_gemma4_sort(sotto_chat_member *list, size_t n); /* by key, whatever its case */
 void sotto_chat_starter_system(sotto_chat_scene *s);
 void sotto_chat_starter_calls(sotto_chat_scene *s, const sotto_chat_message *m);
 enum { SOTTO_SMOLLM3_ENDS_SYSTEM = 1, SOTTO_GEMMA4_THINKS_ON = 1 }; /* variants */
@@ -186,6 +195,9 @@ enum { SOTTO_SMOLLM3_ENDS_SYSTEM = 1, SOTTO_GEMMA4_THINKS_ON = 1 }; /* variants 
  * notation, or, unless it is `sure` that this is a call, has no arguments. <|"|> tokens are SOTTO_CALL_QUOTE. */
 json_t *sotto_calls_parse(sotto_call_notation notation, sotto_str text, bool sure);
 #define SOTTO_CALL_QUOTE '\xff' /* stands for <|"|>; no byte of UTF-8 */
+
+/* Whether the header of an answer in this format opens a thought, so that the answer begins inside it. */
+bool sotto_calls_begin_thinking(const sotto_chat_format *f);
 
 /* The value of a sum of decimal numbers with + - * / ( ): false for anything else, and where it is not finite. */
 bool sotto_calls_sum(sotto_str text, double *out);
@@ -204,6 +216,8 @@ sotto_status sotto_chat_json_parse(json_t **out, const char *text, const char *w
 sotto_status sotto_chat_tools_parse(json_t **out, const char *text, sotto_error *err);
 void sotto_chat_json_write(sotto_buf *out, const json_t *v, sotto_json_style style);
 void sotto_chat_json_number(sotto_buf *out, const json_t *v); /* as Python prints it */
+/* The members of an object in their order: an array in the arena. NULL without memory or where there are none. */
+sotto_chat_member *sotto_chat_members(sotto_arena *arena, const json_t *object);
 bool sotto_chat_json_too_deep(const json_t *v);               /* beyond SOTTO_CHAT_JSON_DEPTH_MAX */
 
 /* Python's str.strip(): white space of Unicode at both ends, or at one. */

@@ -63,7 +63,7 @@ static const sotto_chat_tools llama3_tools = {
 };
 
 static const sotto_chat_tools mistral_tools = {
-    .form = {.anywhere = true, .control = true, .open = {"[TOOL_CALLS]"}},
+    .form = {.anywhere = true, .list = true, .control = true, .open = {"[TOOL_CALLS]"}},
     .declare_before = "[AVAILABLE_TOOLS] [", .declare_between = ", ", .declare_after = "][/AVAILABLE_TOOLS]",
     .drops_content = true,
     .calls_header = "",
@@ -81,9 +81,10 @@ static const sotto_chat_tools gemma4_tools = { /* the rest is in chat_gemma4.c *
 
 static const sotto_chat_tools starter_tools = {
     .deaf = true,
-    .form = {.notation = SOTTO_CALL_STARTER, .open = {"["}},
+    .form = {.notation = SOTTO_CALL_STARTER, .list = true, .open = {"["}},
     .drops_content = true,
     .write_calls = sotto_chat_starter_calls,
+    .calls_between = ", ",
 };
 
 /* ---- formats ------------------------------------------------------------------------------------------- */
