@@ -75,17 +75,6 @@ typedef struct bounds {
     bool    lo_out, hi_out; /* the bound itself is not meant */
 } bounds;
 
-/* One keyword: *value, and whether it is there. */
-static sotto_status read_bound(sotto_schema_writer *w, const json_t *schema, const char *keyword,
-                               const sotto_schema_path *at, double *value, bool *there) {
-    const json_t *bound = json_object_get(schema, keyword);
-    *there = bound;
-    if (!bound) return SOTTO_OK;
-    if (!json_is_number(bound)) return sotto_schema_fail(w, at, keyword, SOTTO_INVALID, "a number is expected");
-    *value = json_number_value(bound);
-    return SOTTO_OK;
-}
-
 /* A bound as a whole number; beyond the limits it is the first that lies beyond them. */
 static int64_t whole_bound(const json_t *bound, double rounded) {
     if (rounded > 2e18 || rounded < -2e18) return rounded > 0 ? MOST + 1 : -MOST - 1;
@@ -99,15 +88,17 @@ static sotto_status read_bounds(sotto_schema_writer *w, const json_t *schema, bo
     static const char *const names[] = {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"};
     *out = (bounds){.lo = -MOST, .hi = MOST};
     for (int i = 0; i < 4; i++) {
-        double x;
-        bool   there, low = i < 2, beyond = i % 2;
-        SOTTO_TRY(read_bound(w, schema, names[i], at, &x, &there));
-        if (!there) continue;
+        const json_t *value = json_object_get(schema, names[i]);
+        double        x = json_number_value(value);
+        bool          low = i < 2, beyond = i % 2;
+        if (!value) continue;
+        if (!json_is_number(value))
+            return sotto_schema_fail(w, at, names[i], SOTTO_INVALID, "a number is expected");
         if (!whole && x != floor(x))
             return sotto_schema_fail(w, at, names[i], SOTTO_UNSUPPORTED,
                                      "bounds of a number must be whole: a grammar reads digits, and does not compute");
         if (beyond && x != floor(x)) beyond = false;
-        int64_t bound = whole_bound(json_object_get(schema, names[i]), low ? ceil(x) : floor(x));
+        int64_t bound = whole_bound(value, low ? ceil(x) : floor(x));
         if (whole && beyond) bound += low ? 1 : -1, beyond = false;
         if (low && (bound > out->lo || (bound == out->lo && beyond))) out->lo = bound, out->lo_out = beyond;
         if (!low && (bound < out->hi || (bound == out->hi && beyond))) out->hi = bound, out->hi_out = beyond;

@@ -224,7 +224,7 @@ static sotto_status check_property_counts(sotto_schema_writer *w, size_t n, size
 
 sotto_status sotto_schema_object(sotto_schema_writer *w, const json_t *schema, const sotto_schema_path *at,
                                  sotto_buf *out) {
-    json_t     *declared, *needed, *value;
+    json_t     *declared = NULL, *needed = NULL, *value;
     const char *key, *rest = NULL, *rule;
     uint32_t    least, most;
     size_t      n = 0, n_required = 0;
