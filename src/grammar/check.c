@@ -146,8 +146,8 @@ static sotto_status rank_from(walk *w, uint32_t first, uint32_t *n_left, sotto_e
         uint32_t called = w->calls[w->at[r]++];
         if (w->state[called] == 1)
             return sotto_fail(err, SOTTO_INVALID,
-                              "the rule \"%.80s\" is left recursive: it can call itself again before any text; put what "
-                              "it begins with first, or use * or +",
+                              "the rule \"%.80s\" is left recursive: it can call itself again before any text; put "
+                              "what it begins with first, or use * or +",
                               w->g->rules[called].name.p);
         if (w->state[called] == 2) continue;
         w->state[called] = 1;
@@ -199,7 +199,8 @@ sotto_status sotto_rules_check(sotto_grammar *g, sotto_error *err) {
     for (size_t i = 0; i < g->n_nodes; i++) { /* forks with one way are gone through now and not at each byte */
         uint32_t *to = &g->nodes[i].next;
         if (g->nodes[i].kind == SOTTO_NODE_END || g->nodes[i].kind == SOTTO_NODE_ACCEPT) continue;
-        while (g->nodes[*to].kind == SOTTO_NODE_FORK && g->nodes[*to].other == SOTTO_NODE_NONE) *to = g->nodes[*to].next;
+        while (g->nodes[*to].kind == SOTTO_NODE_FORK && g->nodes[*to].other == SOTTO_NODE_NONE)
+            *to = g->nodes[*to].next;
     }
     SOTTO_TRY(check_ends(g, err));
     return check_order(g, err);

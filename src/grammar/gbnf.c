@@ -147,7 +147,8 @@ static sotto_status read_escape(parser *p, uint32_t *cp) {
     *cp = (unsigned char)c;
     if (c && strchr(plain, c)) return SOTTO_OK;
     const char *which = c ? strchr(from, c) : NULL;
-    if (!which) return FAIL_AT(p, start, "an unknown escape; \\n \\r \\t \\\\ \\\" \\[ \\] \\xNN \\uNNNN \\UNNNNNNNN exist");
+    if (!which)
+        return FAIL_AT(p, start, "an unknown escape; \\n \\r \\t \\\\ \\\" \\[ \\] \\xNN \\uNNNN \\UNNNNNNNN exist");
     if (c == 'n' || c == 'r' || c == 't') {
         *cp = c == 'n' ? '\n' : c == 'r' ? '\r' : '\t';
         return SOTTO_OK;
