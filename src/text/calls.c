@@ -49,6 +49,7 @@ static sotto_status take_tools(sotto_call_reader *r, const char *text, sotto_err
     r->tools = json_object();
     for (size_t i = 0; status == SOTTO_OK && i < json_array_size(list); i++) {
         json_t *f = json_object_get(json_array_get(list, i), "function");
+        (void)sotto_schema_of_tool(f);
         if (json_object_set(r->tools, json_string_value(json_object_get(f, "name")), f) != 0)
             status = sotto_fail_memory(err, "tools");
     }

@@ -168,23 +168,32 @@ static sotto_status write_array(writer *w, const json_t *schema, sotto_buf *body
     return status;
 }
 
-static sotto_status write_number(writer *w, const json_t *schema, sotto_buf *body) {
+/* `type`: the one of the schema's that is meant. */
+static sotto_status write_number(writer *w, const json_t *schema, const char *type, sotto_buf *body) {
     char name[32];
     if (w->notation->number) {
         sotto_buf_printf(body, "%s ", w->notation->number);
         return SOTTO_OK;
     }
+    json_t *only = schema ? json_copy((json_t *)schema) : json_object();
+    if (json_object_set_new(only, "type", json_string(type)) != 0) {
+        json_decref(only);
+        return fail_memory(w);
+    }
     (void)snprintf(name, sizeof name, "n%zu", w->n_rules++);
     sotto_buf_printf(body, "%s ", name);
-    return sotto_schema_to_gbnf(schema, name, w->out, w->err);
+    sotto_status status = sotto_schema_to_gbnf(only, name, w->out, w->err);
+    json_decref(only);
+    return status;
 }
 
 static sotto_status write_type(writer *w, const json_t *schema, const char *type, sotto_buf *body) {
-    static const char *const words[][2] = {{"boolean", "(\"true\" | \"false\") "}, {"null", "\"null\" "}};
+    static const char *const words[][2] = {{"boolean", "(\"true\" | \"false\") "},
+                                           {"null", "(\"null\" | \"None\") "}};
     sotto_status             status;
     for (size_t i = 0; i < SOTTO_COUNT(words); i++)
         if (strcmp(type, words[i][0]) == 0) return sotto_buf_puts(body, words[i][1]) ? SOTTO_OK : fail_memory(w);
-    if (strcmp(type, "number") == 0 || strcmp(type, "integer") == 0) return write_number(w, schema, body);
+    if (strcmp(type, "number") == 0 || strcmp(type, "integer") == 0) return write_number(w, schema, type, body);
     if (strcmp(type, "array") == 0) return write_array(w, schema, body);
     if (strcmp(type, "object") == 0) {
         sotto_buf_puts(body, "\"{\" ");
@@ -262,9 +271,9 @@ static sotto_status write_json_call(writer *w, const char *name, const json_t *s
     return status;
 }
 
-static sotto_status write_call(writer *w, const json_t *tool, size_t i) {
+static sotto_status write_call(writer *w, json_t *tool, size_t i) {
     const char         *name = json_string_value(json_object_get(tool, "name"));
-    const json_t       *schema = json_object_get(tool, "parameters");
+    const json_t       *schema = sotto_schema_of_tool(tool);
     sotto_call_notation form = w->format->tools->form.notation;
     sotto_buf           body = {0};
     sotto_status        status;
@@ -326,7 +335,7 @@ static void write_root(writer *w, size_t n_tools, size_t more, bool whole) {
 static sotto_status write_grammar(writer *w, const json_t *tools, const char *only, bool whole) {
     size_t n = 0;
     for (size_t i = 0; i < json_array_size(tools); i++) {
-        const json_t *tool = json_object_get(json_array_get(tools, i), "function");
+        json_t *tool = json_object_get(json_array_get(tools, i), "function");
         if (only && strcmp(only, json_string_value(json_object_get(tool, "name"))) != 0) continue;
         SOTTO_TRY(write_call(w, tool, n++));
     }

@@ -202,6 +202,9 @@ bool sotto_calls_begin_thinking(const sotto_chat_format *f);
 /* The value of a sum of decimal numbers with + - * / ( ): false for anything else, and where it is not finite. */
 bool sotto_calls_sum(sotto_str text, double *out);
 
+/* The schema of a function's arguments; NULL: it says nothing of them. Where it lists properties, even none, it is made
+ * to refuse others unless it allows them itself. */
+json_t *sotto_schema_of_tool(json_t *function);
 /* Whether a value fits a JSON schema; what it does not like is appended to `why` in words that follow a name, as in
  * "set_timer: " ... Checks type, enum, const, properties, required, additionalProperties (false where properties are
  * given and it is not), items, minItems, maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength,

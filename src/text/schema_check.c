@@ -141,7 +141,7 @@ static bool check_array(checker *c, const json_t *schema, const json_t *v) {
     return true;
 }
 
-/* A name that the schema does not have is refused unless it says otherwise: it is a mistake more often than not. */
+/* Where a schema names properties, others are refused unless it says otherwise: they are mistakes more often than not. */
 static bool check_object(checker *c, const json_t *schema, const json_t *v) {
     const json_t *properties = json_object_get(schema, "properties"), *required = json_object_get(schema, "required");
     const json_t *others = json_object_get(schema, "additionalProperties");
@@ -151,7 +151,8 @@ static bool check_object(checker *c, const json_t *schema, const json_t *v) {
         const char   *key = json_object_iter_key(it);
         const json_t *inner = json_object_get(properties, key);
         sotto_buf_printf(&c->path, "%s%s", len ? "." : "", key);
-        if (!inner && (others ? json_is_false(others) : json_is_object(properties))) return wrong(c, "is not known");
+        if (!inner && (others ? json_is_false(others) : json_object_size(properties) > 0))
+            return wrong(c, "is not known");
         if (!inner) inner = others;
         if (inner && !check(c, inner, json_object_iter_value(it))) return false;
         c->path.len = len;
@@ -195,6 +196,14 @@ static bool check(checker *c, const json_t *schema, const json_t *v) {
     case JSON_REAL: return check_number(c, schema, v);
     default: return true;
     }
+}
+
+json_t *sotto_schema_of_tool(json_t *function) {
+    json_t *schema = json_object_get(function, "parameters");
+    if (!json_is_object(schema)) return NULL;
+    if (json_object_get(schema, "properties") && !json_object_get(schema, "additionalProperties"))
+        (void)json_object_set_new(schema, "additionalProperties", json_false());
+    return schema;
 }
 
 bool sotto_schema_fits(const json_t *schema, const json_t *value, sotto_buf *why) {

@@ -73,16 +73,19 @@ static json_t *random_object(const json_t *schema, bool plain) {
 
 /* ---- what the renderer writes -------------------------------------------------------------------------- */
 
-/* The answer with these calls as the format writes it, from the answer's header on; the spans are those of *p. */
+/* Render an answer with these calls. Where it begins, behind its header and the thought that the format puts there. */
 static size_t render(const sotto_chat_format *f, const json_t *calls, sotto_chat_prompt *p) {
     char           *text = json_dumps(calls, JSON_COMPACT);
     sotto_chat_turn turns[] = {{.role = "user", .content = "x"}, {.role = "assistant", .tool_calls = text}};
     sotto_error     err;
     const char     *header = f->tools->calls_header ? f->tools->calls_header : f->turn[SOTTO_CHAT_ASSISTANT].before;
+    const char     *end = f->turn[SOTTO_CHAT_USER].after;
     CHECK_OK(sotto_chat_render(f, turns, 2, &(sotto_chat_params){.continue_last = true}, p, &err), err);
     free(text);
-    if (!*header) header = f->turn[SOTTO_CHAT_USER].after;
-    return sotto_chat_find_last(sotto_buf_str(&p->text), header) + strlen(header);
+    size_t begin = sotto_chat_find_last(sotto_buf_str(&p->text), end) + strlen(end) + strlen(header);
+    if (f->answer[0] && sotto_str_starts(sotto_chat_from(sotto_buf_str(&p->text), begin), f->answer[0]))
+        begin += strlen(f->answer[0]);
+    return begin;
 }
 
 /* Read a rendered answer: marks in trusted text are control tokens where the family's are. */
@@ -105,7 +108,7 @@ static sotto_call_reader *read_back(const sotto_chat_format *f, const sotto_chat
         }
     }
     CHECK(sotto_call_reader_end(r, &shown));
-    for (size_t i = 0; i < shown.len; i++) CHECK(shown.data[i] == '\n' || f->answer[0]);
+    CHECK_STR(sotto_buf_str(&shown).p, sotto_calls_begin_thinking(f) ? "\n</think>" : "");
     sotto_buf_free(&shown);
     return r;
 }
@@ -137,11 +140,9 @@ static sotto_grammar *open_grammar(const sotto_chat_format *f, const char *only,
     return g;
 }
 
-/* Whether the grammar has the rendered text. As text, its terminal <[TOOL_CALLS]> has other brackets; and the answer of
- * a model that always thinks begins with the end of a thought. */
+/* Whether the grammar has the rendered text. As text, its terminal <[TOOL_CALLS]> has other brackets. */
 static bool accepts(const sotto_chat_format *f, const sotto_grammar *g, const char *text) {
     sotto_buf b = {0};
-    if (sotto_calls_begin_thinking(f)) sotto_buf_puts(&b, "hm</think>\n\n");
     if (text[0] == '[' && f->tools->form.control) sotto_buf_printf(&b, "<[TOOL_CALLS]>%s", strchr(text, ']') + 1);
     else sotto_buf_puts(&b, text);
     bool yes = sotto_grammar_accepts(g, b.data, b.len);
@@ -202,14 +203,16 @@ TEST(calls_that_do_not_fit_are_refused) {
         "[{\"name\":\"roll-dice.2\",\"arguments\":{\"count\":5}}]",
         "[{\"name\":\"convert_units\",\"arguments\":{\"value\":1,\"from\":\"mile\",\"to\":\"degree C\"}}]",
         "[{\"name\":\"plan\",\"arguments\":{\"Stops\":[],\"ok\":true}}]",
-        "[{\"name\":\"plan\",\"arguments\":{\"Stops\":[\"a\",\"b\",\"c\",\"d\"],\"ok\":true}}]",
         "[{\"name\":\"plan\",\"arguments\":{\"Stops\":[\"a\"],\"by\":{\"class\":1},\"ok\":true}}]",
         "[{\"name\":\"flip_coin\"},{\"name\":\"dance\"}]",
+        /* As text, Gemma 4's quotes may stand in a string: */
+        "[{\"name\":\"plan\",\"arguments\":{\"Stops\":[\"a\",\"b\",\"c\",\"d\"],\"ok\":true}}]",
     };
     for (size_t k = 0; k < sotto_chat_format_count; k++) {
         const sotto_chat_format *f = &sotto_chat_formats[k];
         sotto_grammar           *g = open_grammar(f, NULL, true);
-        for (size_t i = 0; g && i < SOTTO_COUNT(bad); i++) {
+        size_t                   n = SOTTO_COUNT(bad) - (f->tools->form.notation == SOTTO_CALL_GEMMA4);
+        for (size_t i = 0; g && i < n; i++) {
             json_t           *calls = json_loads(bad[i], 0, NULL);
             sotto_chat_prompt p = {0};
             size_t            begin = render(f, calls, &p);
