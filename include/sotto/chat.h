@@ -1,4 +1,4 @@
-/* A conversation, as the caller writes it down. Part of sotto.h. */
+/* A conversation, as the caller writes it down, and the calls in an answer. Part of sotto.h. */
 #ifndef SOTTO_CHAT_H
 #define SOTTO_CHAT_H
 
@@ -24,6 +24,14 @@ typedef struct sotto_chat_params {
     bool        continue_last; /* the last turn is an unfinished answer: no end marker, no new header */
     const char *date;          /* e.g. "26 Jul 2024", where a format shows one; NULL: the format's own default */
 } sotto_chat_params;
+
+/* A call in an answer. */
+typedef struct sotto_tool_call {
+    const char *name;      /* "" where none could be made out */
+    const char *arguments; /* a JSON object */
+    const char *error;     /* NULL: the tool exists and the arguments fit its schema; else a sentence for the model, and
+                              the call must not be executed */
+} sotto_tool_call;
 
 #ifdef __cplusplus
 }

@@ -259,14 +259,6 @@ typedef enum sotto_tool_choice {
     SOTTO_TOOLS_NAMED     /* the answer is a call of tool_name */
 } sotto_tool_choice;
 
-/* A call in an answer. */
-typedef struct sotto_tool_call {
-    const char *name;      /* "" where none could be made out */
-    const char *arguments; /* a JSON object */
-    const char *error;     /* NULL: the tool exists and the arguments fit its schema; else a sentence for the model, and
-                              the call must not be executed */
-} sotto_tool_call;
-
 typedef struct sotto_generate_options {
     const sotto_sampling *sampling;   /* NULL: the model's defaults */
     int32_t               max_tokens; /* -1: until the end or the context is full */

@@ -1,6 +1,6 @@
 /* An answer, drawn out of a session token by token.
  *
- *   append the token before -> pick -> end token? -> decode -> stop string? -> piece
+ *   append the token before -> pick, within the grammar -> end token? -> decode -> call? -> stop string? -> piece
  *
  * A token is appended when the next one is asked for, so that the last one is never computed in vain. So the
  * session holds the prompt and every token of the answer but the last, or, where an end token came, every one;
@@ -18,6 +18,9 @@ struct sotto_generator {
     sotto_arena            arena;
     sotto_session         *session;
     sotto_sampler         *sampler;
+    sotto_constraint      *constraint; /* NULL: the answer is free */
+    sotto_calls           *calls;      /* NULL: there are no tools */
+    size_t                 n_calls;    /* that pieces have given away */
     sotto_generate_options options; /* its lists are not used: these are copies of them */
     sotto_str             *stops;   /* [n_stops] the caller's and the chat format's */
     size_t                 n_stops;
@@ -129,6 +132,13 @@ static sotto_status open_sampler(sotto_generator *g, const sotto_model *model, c
     return status;
 }
 
+static sotto_status open_constraint(sotto_generator *g, const sotto_grammar *grammar, sotto_error *err) {
+    const sotto_vocabulary *vocabulary;
+    if (!grammar) return SOTTO_OK;
+    SOTTO_TRY(sotto_model_vocabulary(g->session->model, &vocabulary, err));
+    return sotto_constraint_open(&g->constraint, grammar, vocabulary, g->n_vocab, !g->decoder.started, err);
+}
+
 sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const sotto_generate_options *opt,
                                   sotto_error *err) {
     sotto_generate_options o = opt ? *opt : sotto_generate_options_default();
@@ -145,6 +155,8 @@ sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const
     g->options.top_logprobs = SOTTO_MIN(o.top_logprobs, g->n_vocab);
     sotto_status status = allocate(g, s->model) ? open_sampler(g, s->model, o.sampling, err)
                                                 : sotto_fail_memory(err, "a generator");
+    if (status == SOTTO_OK) status = open_constraint(g, o.grammar, err);
+    if (status == SOTTO_OK) status = sotto_calls_open(&g->calls, s->model, &o, g->n_vocab, !g->decoder.started, err);
     if (status != SOTTO_OK) {
         sotto_generator_close(g);
         return status;
@@ -156,6 +168,8 @@ sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const
 void sotto_generator_close(sotto_generator *g) {
     if (!g) return;
     sotto_sampler_close(g->sampler);
+    sotto_constraint_close(g->constraint);
+    sotto_calls_close(g->calls);
     sotto_arena_free(&g->arena);
     sotto_buf_free(&g->held);
     sotto_buf_free(&g->shown);
@@ -229,7 +243,8 @@ static bool release(sotto_generator *g) {
 /* The last piece: what is held can no longer become a stop string, nor an incomplete character a whole
  * one. */
 static sotto_status finish(sotto_generator *g, sotto_finish why, sotto_piece *piece, sotto_error *err) {
-    bool ok = sotto_decoder_flush(&g->decoder, &g->held) && release(g);
+    bool ok = (g->calls ? sotto_calls_end(g->calls, &g->decoder, &g->held)
+                        : sotto_decoder_flush(&g->decoder, &g->held)) && release(g);
     if (g->finish == SOTTO_FINISH_NONE) {
         g->finish = why;
         ok = ok && show(g, g->held.len);
@@ -269,10 +284,38 @@ static bool keep_token(sotto_generator *g, int32_t token) {
     return true;
 }
 
+static sotto_constraint *constraint_of(const sotto_generator *g) {
+    return g->calls ? sotto_calls_constraint(g->calls) : g->constraint;
+}
+
+/* Under a constraint the sampler first picks freely, which is nearly always allowed and costs next to nothing to ask;
+ * only where it is not, it picks again among what is. Of a draw from the whole distribution that makes exactly a draw
+ * from its allowed part: p(t) + (1 - p(allowed)) p(t) / p(allowed) = p(t) / p(allowed). The steps that cut the list
+ * look at all tokens the first time and at the allowed ones the second. */
+static sotto_status pick(sotto_generator *g, const float *logits, int32_t *token, sotto_error *err) {
+    size_t            n;
+    const int32_t    *history = sotto_session_tokens(g->session, &n);
+    sotto_constraint *c = constraint_of(g);
+    SOTTO_TRY(sotto_sampler_pick(g->sampler, logits, history, n, token, err));
+    if (!c) return SOTTO_OK;
+    if (!sotto_constraint_allows(c, *token)) {
+        const float *allowed = sotto_constraint_mask(c, logits);
+        if (!allowed)
+            return sotto_fail(err, sotto_constraint_overflowed(c) ? SOTTO_LIMIT : SOTTO_INVALID,
+                              "the answer cannot go on as the grammar wants: %s",
+                              sotto_constraint_overflowed(c) ? "it is nested too deeply, or in too many ways at once"
+                                                             : "no token of the model's vocabulary fits");
+        SOTTO_TRY(sotto_sampler_pick(g->sampler, allowed, history, n, token, err));
+    }
+    (void)sotto_constraint_accept(c, *token);
+    return SOTTO_OK;
+}
+
 static sotto_status emit(sotto_generator *g, int32_t token, const float *logits, sotto_piece *piece,
                          sotto_error *err) {
-    if (!keep_token(g, token) || !sotto_decoder_push(&g->decoder, token, &g->held) || !release(g))
-        return sotto_fail_memory(err, "the text of an answer");
+    bool ok = keep_token(g, token) && (g->calls ? sotto_calls_push(g->calls, &g->decoder, token, &g->held)
+                                                : sotto_decoder_push(&g->decoder, token, &g->held));
+    if (!ok || !release(g)) return sotto_fail_memory(err, "the text of an answer");
     piece->token = token;
     if (g->options.top_logprobs >= 0) {
         sotto_logprobs(logits, g->n_vocab, token, &piece->logprob, g->top, g->options.top_logprobs);
@@ -280,6 +323,8 @@ static sotto_status emit(sotto_generator *g, int32_t token, const float *logits,
         piece->n_top = g->options.top_logprobs;
     }
     piece->done = g->finish != SOTTO_FINISH_NONE;
+    if (!piece->done && constraint_of(g) && sotto_constraint_ends(constraint_of(g)))
+        return finish(g, SOTTO_FINISH_STOP, piece, err);
     if (!piece->done && g->options.max_tokens >= 0 && g->n_tokens >= (size_t)g->options.max_tokens)
         return finish(g, SOTTO_FINISH_LENGTH, piece, err);
     return SOTTO_OK;
@@ -294,13 +339,11 @@ static sotto_status step(sotto_generator *g, sotto_piece *piece, sotto_error *er
     uint64_t begin = sotto_time_ns();
     SOTTO_TRY(advance(g, piece, &full, err));
     if (full) return finish(g, SOTTO_FINISH_CONTEXT, piece, err);
-    size_t         n;
-    const int32_t *history = sotto_session_tokens(g->session, &n);
-    const float   *logits = sotto_session_logits(g->session);
+    const float *logits = sotto_session_logits(g->session);
     if (!logits) return sotto_fail(err, SOTTO_INVALID, "the session was changed while its generator was running");
-    SOTTO_TRY(sotto_sampler_pick(g->sampler, logits, history, n, &token, err));
+    SOTTO_TRY(pick(g, logits, &token, err));
     if (g->n_tokens > 0) g->decode_ns += sotto_time_ns() - begin;
-    if (!o->ignore_end && sotto_tokenizer_is_eog(g->decoder.tokenizer, token))
+    if ((!o->ignore_end || constraint_of(g)) && sotto_tokenizer_is_eog(g->decoder.tokenizer, token))
         return finish(g, SOTTO_FINISH_STOP, piece, err);
     return emit(g, token, logits, piece, err);
 }
@@ -311,6 +354,12 @@ sotto_status sotto_generator_next(sotto_generator *g, sotto_piece *piece, sotto_
     if (!next.done) SOTTO_TRY(step(g, &next, err));
     next.text = sotto_buf_str(&g->shown).p;
     next.n_text = g->shown.len;
+    if (g->calls) {
+        size_t n;
+        next.calls = sotto_calls_list(g->calls, &n) + g->n_calls;
+        next.n_calls = (int32_t)(n - g->n_calls);
+        g->n_calls = n;
+    }
     *piece = next;
     return SOTTO_OK;
 }
@@ -321,6 +370,8 @@ void sotto_generator_result(const sotto_generator *g, sotto_generation *out) {
         .tokens = g->tokens,
         .n_tokens = g->n_tokens,
         .seed = sotto_sampler_seed(g->sampler),
+        .calls = g->calls ? sotto_calls_list(g->calls, &(size_t){0}) : NULL,
+        .n_calls = g->n_calls,
         .decode_ms = (double)g->decode_ns / 1e6,
     };
 }

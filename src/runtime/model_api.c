@@ -83,6 +83,7 @@ sotto_status sotto_model_open(sotto_model **out, const char *path, const sotto_m
 void sotto_model_close(sotto_model *m) {
     if (!m) return;
     sotto_pool_close(m->pool);
+    sotto_vocabulary_close(atomic_load(&m->vocabulary));
     sotto_tokenizer_close(m->tokenizer);
     sotto_transformer_close(m->transformer);
     sotto_checkpoint_close(m->checkpoint);
@@ -96,6 +97,7 @@ void sotto_model_get_info(const sotto_model *m, sotto_model_info *out) {
         .name = c->name,
         .chat_format = m->chat_format ? sotto_chat_format_name(m->chat_format) : NULL,
         .kernels = m->kernels.name,
+        .hears_results = m->chat_format && sotto_chat_format_hears_results(m->chat_format),
         .threads = sotto_pool_threads(m->pool),
         .n_vocab = c->n_vocab, .n_layers = c->n_layers, .n_embd = c->n_embd, .context_length = c->context_length,
         .n_params = m->transformer->n_params,

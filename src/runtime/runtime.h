@@ -3,8 +3,11 @@
 #ifndef SOTTO_RUNTIME_H
 #define SOTTO_RUNTIME_H
 
+#include <stdatomic.h>
+
 #include <sotto/sotto.h>
 
+#include "grammar/grammar.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
 #include "text/text.h"
@@ -17,6 +20,7 @@ struct sotto_model {
     sotto_error              chat_format_error; /* ... and why */
     sotto_kernels            kernels;
     sotto_pool              *pool;
+    _Atomic(struct sotto_vocabulary *) vocabulary; /* NULL until a grammar is first used */
     uint64_t                 fingerprint; /* of the configuration and weights' layout: guards saved sessions */
 };
 
@@ -53,6 +57,54 @@ sotto_status sotto_sampler_candidates(sotto_sampler *s, const float *logits, con
  * n is 0. */
 void sotto_logprobs(const float *logits, int32_t n_vocab, int32_t token, float *logprob, sotto_logprob *top,
                     int32_t n);
+
+/* ---- constraints (vocabulary.c: texts in order; constraint.c: a grammar over them) --------------------- */
+
+/* What the tokens of a tokenizer add to a text, for all constraints over it. Read-only; share between threads. The
+ * tokenizer must stay open. */
+typedef struct sotto_vocabulary sotto_vocabulary;
+sotto_status sotto_vocabulary_open(sotto_vocabulary **out, const sotto_tokenizer *t, sotto_error *err);
+void         sotto_vocabulary_close(sotto_vocabulary *v);
+/* A model's, made when it is first asked for; closed with the model. */
+sotto_status sotto_model_vocabulary(sotto_model *m, const sotto_vocabulary **out, sotto_error *err);
+
+/* A place in a grammar, moved by tokens. Grammar and vocabulary must stay open. `first`: the text begins the session,
+ * so that a SentencePiece model's space before it is not part of it (a decoder with started == false). INVALID when the
+ * grammar names a token that the vocabulary does not have. Nothing but open allocates. */
+typedef struct sotto_constraint sotto_constraint;
+sotto_status sotto_constraint_open(sotto_constraint **out, const sotto_grammar *g, const sotto_vocabulary *v,
+                                   int32_t n_logits, bool first, sotto_error *err);
+void         sotto_constraint_close(sotto_constraint *c);
+/* Whether a token may come next. End tokens may where the grammar is complete; others must go on with it. */
+bool         sotto_constraint_allows(sotto_constraint *c, int32_t token);
+/* Move on by a token; false: it is not allowed, and nothing moved. An end token does not move. */
+bool         sotto_constraint_accept(sotto_constraint *c, int32_t token);
+/* Move on by text that was written without the constraint, where one begins in the middle of an answer. false: the
+ * grammar has no text that begins so, and the constraint is of no use any more. */
+bool         sotto_constraint_accept_text(sotto_constraint *c, const char *text, size_t n);
+/* The logits with all tokens that are not allowed at -infinity; lent until the next call. logits[n_logits]. NULL: none
+ * is left. */
+const float *sotto_constraint_mask(sotto_constraint *c, const float *logits);
+bool         sotto_constraint_complete(const sotto_constraint *c); /* what came is a whole text of the grammar */
+bool         sotto_constraint_ends(const sotto_constraint *c);     /* and nothing can follow */
+/* A token was refused here for want of memory: the grammar is too ambiguous, or the text too deep. */
+bool         sotto_constraint_overflowed(const sotto_constraint *c);
+
+/* ---- tool calls (calls.c) ------------------------------------------------------------------------------ */
+
+/* What options.tools ask of an answer. */
+typedef struct sotto_calls sotto_calls;
+/* *out is NULL where they ask nothing. n_logits and first as for a constraint. */
+sotto_status sotto_calls_open(sotto_calls **out, sotto_model *m, const sotto_generate_options *o, int32_t n_logits,
+                              bool first, sotto_error *err);
+void         sotto_calls_close(sotto_calls *c);
+/* What the next token is held to; NULL: nothing. */
+sotto_constraint *sotto_calls_constraint(const sotto_calls *c);
+/* A token of the answer, decoded; its text without calls is appended. false: out of memory. */
+bool         sotto_calls_push(sotto_calls *c, sotto_decoder *d, int32_t token, sotto_buf *shown);
+bool         sotto_calls_end(sotto_calls *c, sotto_decoder *d, sotto_buf *shown);
+/* All calls so far; they stay where they are until close. */
+const sotto_tool_call *sotto_calls_list(const sotto_calls *c, size_t *n);
 
 /* ---- measuring ----------------------------------------------------------------------------------------- */
 

@@ -116,6 +116,10 @@ static void write_user(sotto_chat_scene *s, size_t i) {
 
 static void write_calls(sotto_chat_scene *s, const sotto_chat_message *m) {
     const sotto_chat_tools *t = s->format->tools;
+    if (t->write_calls) {
+        t->write_calls(s, m);
+        return;
+    }
     sotto_chat_say(s, t->calls_before);
     for (size_t i = 0; i < m->n_calls; i++) {
         if (i) sotto_chat_say(s, t->calls_between);

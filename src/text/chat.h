@@ -78,13 +78,36 @@ typedef enum sotto_json_style {
     SOTTO_JSON_PYTHON, /* {'a': 1, 'b': None}, as Python's repr */
 } sotto_json_style;
 
+typedef enum sotto_call_notation {
+    SOTTO_CALL_JSON,    /* {"name": ..., "arguments": {...}}, or a list of such */
+    SOTTO_CALL_GEMMA4,  /* call:NAME{key:value}, every string between two <|"|> tokens */
+    SOTTO_CALL_STARTER, /* [NAME(key=value, ...), ...]; a number may be a sum that is still to be worked out */
+} sotto_call_notation;
+
+/* How calls are told from the text of an answer; see calls.c. NULL texts are none. */
+typedef struct sotto_call_form {
+    sotto_call_notation notation;
+    bool        anywhere; /* else only at the beginning of an answer, one call after the other */
+    bool        list;     /* all calls are one list in square brackets */
+    bool        control;  /* only the control tokens count; the same texts, spelled, are ordinary ones */
+    const char *open[6];  /* what a call begins with; a bracket at its end is the call's own. An opening that ends with
+                             "{" may also begin an ordinary answer in JSON: what is inside decides */
+    const char *close;    /* ends a call; what stands between the call's last bracket and this is dropped */
+    const char *between;  /* may stand between two calls, white space around it */
+    const char *think[2]; /* around thoughts, in which no call is looked for */
+} sotto_call_form;
+
 /* How a family declares tools, calls them and hears their results. NULL texts are empty. */
 typedef struct sotto_chat_tools {
     bool             plain; /* the family has no form of its own: everything goes into ordinary turns as text */
+    bool             deaf;  /* it knows its tools and hears no results: declarations, system turns, results and what
+                               was said of them are not written */
+    sotto_call_form  form;
     sotto_json_style style;
     const char      *declare_before, *declare_between, *declare_after;
     bool             drops_content; /* a turn with calls says nothing else */
     const char      *calls_header;  /* in place of the assistant's header; NULL: that header */
+    void           (*write_calls)(sotto_chat_scene *s, const sotto_chat_message *m); /* NULL: with these texts */
     const char      *calls_before, *call_name, *call_arguments, *call_id, *call_after, *calls_between, *calls_after;
     bool             result_quoted; /* the result is written as a JSON string */
     const char      *results_before, *result_before, *result_id, *result_after, *results_after;
@@ -148,18 +171,56 @@ static inline bool sotto_chat_is_open(const sotto_chat_scene *s, size_t i) {
     return s->continue_last && i + 1 == s->n;
 }
 
+/* A member of an object; `index` is its place there. */
+typedef struct sotto_chat_member {
+    const char   *key;
+    const json_t *value;
+    size_t        index;
+} sotto_chat_member;
+
 /* The functions that rows name. */
 void sotto_chat_llama3_system(sotto_chat_scene *s);
 void sotto_chat_smollm3_system(sotto_chat_scene *s);
 bool sotto_chat_smollm3_content(sotto_chat_scene *s, size_t i);
 bool sotto_chat_qwen3_content(sotto_chat_scene *s, size_t i);
 void sotto_chat_gemma4_write(sotto_chat_scene *s);
+void sotto_chat_gemma4_sort(sotto_chat_member *list, size_t n); /* by key, whatever its case */
+void sotto_chat_starter_system(sotto_chat_scene *s);
+void sotto_chat_starter_calls(sotto_chat_scene *s, const sotto_chat_message *m);
 enum { SOTTO_SMOLLM3_ENDS_SYSTEM = 1, SOTTO_GEMMA4_THINKS_ON = 1 }; /* variants */
+
+/* ---- calls in an answer: the parts of calls.h ------------------------------------------------------------- */
+
+/* The calls in a text of one notation: a new array of {"name": string, "arguments": object}. NULL: it is not of that
+ * notation, or, unless it is `sure` that this is a call, has no arguments. <|"|> tokens are SOTTO_CALL_QUOTE. */
+json_t *sotto_calls_parse(sotto_call_notation notation, sotto_str text, bool sure);
+#define SOTTO_CALL_QUOTE '\xff' /* stands for <|"|>; no byte of UTF-8 */
+
+/* Whether the header of an answer in this format opens a thought, so that the answer begins inside it. */
+bool sotto_calls_begin_thinking(const sotto_chat_format *f);
+
+/* The value of a sum of decimal numbers with + - * / ( ): false for anything else, and where it is not finite. */
+bool sotto_calls_sum(sotto_str text, double *out);
+
+/* The schema of a function's arguments; NULL: it says nothing of them. Where it lists properties, even none, it is made
+ * to refuse others unless it allows them itself. */
+json_t *sotto_schema_of_tool(json_t *function);
+/* Whether a value fits a JSON schema; what it does not like is appended to `why` in words that follow a name, as in
+ * "set_timer: " ... Checks type, enum, const, properties, required, additionalProperties (false where properties are
+ * given and it is not), items, minItems, maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength,
+ * maxLength, anyOf; nothing else. */
+bool sotto_schema_fits(const json_t *schema, const json_t *value, sotto_buf *why);
 
 /* ---- JSON and text ------------------------------------------------------------------------------------- */
 
+/* Parse what a caller wrote, `what` naming it in the error; *out is a new reference. */
+sotto_status sotto_chat_json_parse(json_t **out, const char *text, const char *what, sotto_error *err);
+/* The tools in the one form {"type":"function","function":{"name":...}}: a new array. */
+sotto_status sotto_chat_tools_parse(json_t **out, const char *text, sotto_error *err);
 void sotto_chat_json_write(sotto_buf *out, const json_t *v, sotto_json_style style);
 void sotto_chat_json_number(sotto_buf *out, const json_t *v); /* as Python prints it */
+/* The members of an object in their order: an array in the arena. NULL without memory or where there are none. */
+sotto_chat_member *sotto_chat_members(sotto_arena *arena, const json_t *object);
 bool sotto_chat_json_too_deep(const json_t *v);               /* beyond SOTTO_CHAT_JSON_DEPTH_MAX */
 
 /* Python's str.strip(): white space of Unicode at both ends, or at one. */

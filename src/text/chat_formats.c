@@ -4,6 +4,8 @@
 
 /* ---- tools --------------------------------------------------------------------------------------------- */
 
+#define CALL_MARKS {.anywhere = true, .open = {"<tool_call>"}, .close = "</tool_call>", \
+                    .think = {"<think>", "</think>"}}
 #define CALL_JSON "{\"name\": \""
 #define CALL_FORM "<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>"
 #define CALL_INTRO "For each function call, return a json object with function name and arguments within " \
@@ -12,6 +14,7 @@
 /* Families that were not taught any form: said in plain words. */
 static const sotto_chat_tools plain_tools = {
     .plain = true,
+    .form = {.open = {"{", "```json\n{", "```tool_code\n{", "```tool_call\n{", "```\n{"}, .between = "```"},
     .declare_before = "You can call functions. To call one, answer with nothing but a JSON object of the form "
                       "{\"name\": ..., \"arguments\": {...}}; for several calls, one such object per line. "
                       "The results come in the next turn.\n\nFunctions:\n",
@@ -21,6 +24,7 @@ static const sotto_chat_tools plain_tools = {
 };
 
 static const sotto_chat_tools qwen_tools = {
+    .form = CALL_MARKS,
     .declare_before = "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
                       "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n",
     .declare_between = "\n",
@@ -33,6 +37,7 @@ static const sotto_chat_tools qwen_tools = {
 };
 
 static const sotto_chat_tools smollm3_tools = {
+    .form = CALL_MARKS,
     .style = SOTTO_JSON_PYTHON,
     .declare_before = "### Tools\n\nYou may call one or more functions to assist with the user query.\n"
                       "You are provided with function signatures within <tools></tools> XML tags:\n\n<tools>\n",
@@ -44,6 +49,7 @@ static const sotto_chat_tools smollm3_tools = {
 };
 
 static const sotto_chat_tools llama3_tools = {
+    .form = {.open = {"{", "<|python_tag|>"}, .between = ";"},
     .style = SOTTO_JSON_INDENT,
     .declare_before = "Given the following functions, please respond with a JSON for a function call with its proper "
                       "arguments that best answers the given prompt.\n\nRespond in the format {\"name\": function "
@@ -57,6 +63,7 @@ static const sotto_chat_tools llama3_tools = {
 };
 
 static const sotto_chat_tools mistral_tools = {
+    .form = {.anywhere = true, .list = true, .control = true, .open = {"[TOOL_CALLS]"}},
     .declare_before = "[AVAILABLE_TOOLS] [", .declare_between = ", ", .declare_after = "][/AVAILABLE_TOOLS]",
     .drops_content = true,
     .calls_header = "",
@@ -67,7 +74,18 @@ static const sotto_chat_tools mistral_tools = {
     .result_after = "\"}[/TOOL_RESULTS]",
 };
 
-static const sotto_chat_tools gemma4_tools = {0}; /* see chat_gemma4.c */
+static const sotto_chat_tools gemma4_tools = { /* the rest is in chat_gemma4.c */
+    .form = {.notation = SOTTO_CALL_GEMMA4, .anywhere = true, .control = true, .open = {"<|tool_call>"},
+             .close = "<tool_call|>"},
+};
+
+static const sotto_chat_tools starter_tools = {
+    .deaf = true,
+    .form = {.notation = SOTTO_CALL_STARTER, .list = true, .open = {"["}},
+    .drops_content = true,
+    .write_calls = sotto_chat_starter_calls,
+    .calls_between = ", ",
+};
 
 /* ---- formats ------------------------------------------------------------------------------------------- */
 
@@ -87,6 +105,17 @@ static const sotto_chat_tools gemma4_tools = {0}; /* see chat_gemma4.c */
 #define TRIM_ALL SOTTO_CHAT_TRIM_SYSTEM | SOTTO_CHAT_TRIM_USER | SOTTO_CHAT_TRIM_ASSISTANT
 
 const sotto_chat_format sotto_chat_formats[] = {
+    { /* The model that is trained in tools/train: a Gemma with tools of its own. */
+        .name = "sotto-starter",
+        .has = {"{# sotto-starter #}"},
+        .flags = SOTTO_CHAT_TRIM_USER | SOTTO_CHAT_TRIM_ASSISTANT,
+        .bos = "<bos>",
+        .turn = {{NULL, NULL}, {"<start_of_turn>user\n", "<end_of_turn>\n"},
+                 {"<start_of_turn>model\n", "<end_of_turn>\n"}},
+        .tools = &starter_tools,
+        .stop = {"<end_of_turn>"},
+        .write_system = sotto_chat_starter_system,
+    },
     { /* Gemma 1, 2, 3 and 3n. No system role: the text goes before the first user's. */
         .name = "gemma",
         .has = {"<start_of_turn>", "<end_of_turn>", "model"},
@@ -283,6 +312,8 @@ const sotto_chat_format *sotto_chat_format_named(const char *name) {
 }
 
 const char *sotto_chat_format_name(const sotto_chat_format *f) { return f->name; }
+
+bool sotto_chat_format_hears_results(const sotto_chat_format *f) { return !f->tools->deaf; }
 
 const char *sotto_chat_format_list(size_t i) {
     return i < sotto_chat_format_count ? sotto_chat_formats[i].name : NULL;

@@ -34,35 +34,28 @@ static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') 
 
 /* ---- keys in alphabetical order, whatever their case --------------------------------------------------- */
 
-typedef struct entry {
-    const char   *key;
-    const json_t *value;
-    size_t        index; /* equal keys stay in their order */
-} entry;
-
 static int compare(const void *pa, const void *pb) {
-    const entry *a = pa, *b = pb;
-    const char  *x = a->key, *y = b->key;
+    const sotto_chat_member *a = pa, *b = pb;
+    const char              *x = a->key, *y = b->key;
     while (*x && lower(*x) == lower(*y)) x++, y++;
     int order = lower(*x) - lower(*y);
     return order ? order : a->index < b->index ? -1 : 1;
 }
 
+void sotto_chat_gemma4_sort(sotto_chat_member *list, size_t n) {
+    if (n) qsort(list, n, sizeof *list, compare);
+}
+
 /* The members of an object, sorted; NULL for an empty one, for other values, and without memory. */
-static entry *sorted(sotto_chat_scene *s, const json_t *v, size_t *n) {
-    json_t *object = (json_t *)v;
-    *n = 0;
-    if (json_object_size(v) == 0) return NULL;
-    entry *list = sotto_arena_array(&s->arena, json_object_size(v), sizeof *list);
+static sotto_chat_member *sorted(sotto_chat_scene *s, const json_t *v, size_t *n) {
+    *n = json_object_size(v);
+    sotto_chat_member *list = sotto_chat_members(&s->arena, v);
     if (!list) {
-        s->out->text.failed = true;
+        s->out->text.failed |= *n > 0;
+        *n = 0;
         return NULL;
     }
-    for (void *it = json_object_iter(object); it; it = json_object_iter_next(object, it)) {
-        list[*n] = (entry){json_object_iter_key(it), json_object_iter_value(it), *n};
-        ++*n;
-    }
-    qsort(list, *n, sizeof *list, compare);
+    sotto_chat_gemma4_sort(list, *n);
     return list;
 }
 
@@ -73,8 +66,8 @@ static void write_value(sotto_chat_scene *s, const json_t *v, bool quoted);
 
 /* key:value,key:value */
 static void write_members(sotto_chat_scene *s, const json_t *object, bool quoted) {
-    size_t n;
-    entry *list = sorted(s, object, &n);
+    size_t             n;
+    sotto_chat_member *list = sorted(s, object, &n);
     for (size_t i = 0; i < n; i++) {
         if (i) sotto_chat_say(s, ",");
         if (quoted) write_string(s, sotto_str_from(list[i].key));
@@ -147,9 +140,9 @@ static void write_parameters(sotto_chat_scene *s, const json_t *properties);
 
 /* The schema of an array's elements. */
 static void write_items(sotto_chat_scene *s, const json_t *items) {
-    size_t n;
-    entry *list = sorted(s, items, &n);
-    bool   first = true;
+    size_t             n;
+    sotto_chat_member *list = sorted(s, items, &n);
+    bool               first = true;
     sotto_chat_say(s, "items:{");
     for (size_t i = 0; i < n; i++) {
         const json_t *v = list[i].value;
@@ -216,9 +209,9 @@ static void write_schema(sotto_chat_scene *s, const json_t *v) {
 
 static void write_parameters(sotto_chat_scene *s, const json_t *properties) {
     static const char *const words[] = {"description", "type", "properties", "required", "nullable"};
-    size_t n;
-    entry *list = sorted(s, properties, &n);
-    bool   first = true;
+    size_t             n;
+    sotto_chat_member *list = sorted(s, properties, &n);
+    bool               first = true;
     for (size_t i = 0; i < n; i++) {
         bool is_word = false;
         for (size_t k = 0; k < SOTTO_COUNT(words); k++) is_word |= strcmp(list[i].key, words[k]) == 0;

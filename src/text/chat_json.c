@@ -159,6 +159,16 @@ static bool too_deep(const json_t *v, int depth) {
         if (too_deep(json_object_iter_value(it), depth + 1)) return true;
     return false;
 }
+sotto_chat_member *sotto_chat_members(sotto_arena *arena, const json_t *v) {
+    size_t             n = 0;
+    json_t            *object = (json_t *)v;
+    sotto_chat_member *list = NULL;
+    if (json_object_size(v)) list = sotto_arena_array(arena, json_object_size(v), sizeof *list);
+    for (void *it = list ? json_object_iter(object) : NULL; it; it = json_object_iter_next(object, it), n++)
+        list[n] = (sotto_chat_member){json_object_iter_key(it), json_object_iter_value(it), n};
+    return list;
+}
+
 bool sotto_chat_json_too_deep(const json_t *v) { return too_deep(v, 0); }
 
 /* ---- trimming ------------------------------------------------------------------------------------------ */

@@ -5,7 +5,8 @@
  *     user's elsewhere;
  *   - adjacent turns of one role are merged, a blank line between them (results of tools stay apart);
  *   - where the family's first turn must be a user's, an empty one is put in front;
- *   - where the family has no form for tools, declarations, calls and results become text.
+ *   - where the family has no form for tools, declarations, calls and results become text;
+ *   - where the family hears no results, they and what was said of them are left out, as are system turns.
  * Only malformed JSON, unknown roles and sizes beyond the limits are refused. */
 #include <stdio.h>
 
@@ -15,9 +16,7 @@ static const char separator[] = "\n\n";
 
 /* ---- JSON of the caller -------------------------------------------------------------------------------- */
 
-/* Parse into an array that the scene owns; `what` and `turn` (counted from 1; 0: none) name it in the error. */
-static sotto_status parse(sotto_chat_scene *s, const json_t **out, const char *text, const char *what,
-                          sotto_error *err) {
+sotto_status sotto_chat_json_parse(json_t **out, const char *text, const char *what, sotto_error *err) {
     sotto_str    bytes = sotto_str_from(text);
     json_t      *value = NULL;
     json_error_t e;
@@ -28,11 +27,21 @@ static sotto_status parse(sotto_chat_scene *s, const json_t **out, const char *t
     if (!value)
         return sotto_fail(err, SOTTO_INVALID, "%s: not valid JSON at line %d, column %d: %s", what, e.line, e.column,
                           e.text);
-    if (json_array_append_new(s->parsed, value) != 0) return sotto_fail_memory(err, what);
-    if (sotto_chat_json_too_deep(value))
+    if (sotto_chat_json_too_deep(value)) {
+        json_decref(value);
         return sotto_fail(err, SOTTO_LIMIT, "%s: JSON nested more than %d deep", what, SOTTO_CHAT_JSON_DEPTH_MAX);
+    }
     *out = value;
     return SOTTO_OK;
+}
+
+/* The same into an array that the scene owns. */
+static sotto_status parse(sotto_chat_scene *s, const json_t **out, const char *text, const char *what,
+                          sotto_error *err) {
+    json_t *value;
+    SOTTO_TRY(sotto_chat_json_parse(&value, text, what, err));
+    *out = value;
+    return json_array_append_new(s->parsed, value) == 0 ? SOTTO_OK : sotto_fail_memory(err, what);
 }
 
 /* {"name":...} or {"type":"function","function":{"name":...}}: the inner object, or NULL. */
@@ -43,21 +52,34 @@ static json_t *function_of(const json_t *v) {
     return name && *name ? f : NULL;
 }
 
-static sotto_status take_tools(sotto_chat_scene *s, const char *text, sotto_error *err) {
-    const json_t *given;
-    if (!text) return SOTTO_OK;
-    SOTTO_TRY(parse(s, &given, text, "tools", err));
+static sotto_status add_tools(json_t *tools, const json_t *given, sotto_error *err) {
     if (!json_is_array(given)) return sotto_fail(err, SOTTO_INVALID, "tools: expected a JSON array of functions");
-    size_t  n = json_array_size(given);
-    json_t *tools = json_array();
-    if (!tools || json_array_append_new(s->parsed, tools) != 0) return sotto_fail_memory(err, "tools");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < json_array_size(given); i++) {
         json_t *tool = json_array_get(given, i), *f = function_of(tool);
         if (!f) return sotto_fail(err, SOTTO_INVALID, "tools[%zu]: expected a function with a name", i);
         json_t *whole = f == tool ? json_pack("{s:s, s:O}", "type", "function", "function", f) : json_incref(tool);
         if (!whole || json_array_append_new(tools, whole) != 0) return sotto_fail_memory(err, "tools");
     }
-    s->tools = n ? tools : NULL;
+    return SOTTO_OK;
+}
+
+sotto_status sotto_chat_tools_parse(json_t **out, const char *text, sotto_error *err) {
+    json_t *given, *tools;
+    SOTTO_TRY(sotto_chat_json_parse(&given, text, "tools", err));
+    tools = json_array();
+    sotto_status status = tools ? add_tools(tools, given, err) : sotto_fail_memory(err, "tools");
+    json_decref(given);
+    if (status == SOTTO_OK) *out = tools;
+    else json_decref(tools);
+    return status;
+}
+
+static sotto_status take_tools(sotto_chat_scene *s, const char *text, sotto_error *err) {
+    json_t *tools;
+    if (!text) return SOTTO_OK;
+    SOTTO_TRY(sotto_chat_tools_parse(&tools, text, err));
+    if (json_array_append_new(s->parsed, tools) != 0) return sotto_fail_memory(err, "tools");
+    s->tools = json_array_size(tools) && !s->format->tools->deaf ? tools : NULL;
     return SOTTO_OK;
 }
 
@@ -225,7 +247,14 @@ static bool role_of(const char *name, sotto_chat_role *role) {
     return false;
 }
 
+/* What a model that hears no results is not shown: system turns, results, and the sentence that was made of them. */
+static bool is_unheard(sotto_chat_role role, sotto_chat_role before) {
+    return role == SOTTO_CHAT_SYSTEM || role == SOTTO_CHAT_TOOL ||
+           (role == SOTTO_CHAT_ASSISTANT && before == SOTTO_CHAT_TOOL);
+}
+
 static sotto_status take_turns(sotto_chat_scene *s, const sotto_chat_turn *turns, size_t n, sotto_error *err) {
+    sotto_chat_role    before = SOTTO_CHAT_USER;
     sotto_chat_message asked = {0}; /* the calls that are being answered */
     size_t             answered = 0;
     bool               leading = true;
@@ -245,6 +274,9 @@ static sotto_status take_turns(sotto_chat_scene *s, const sotto_chat_turn *turns
             asked = m;
             answered = 0;
         }
+        bool unheard = s->format->tools->deaf && !m.n_calls && is_unheard(m.role, before);
+        before = m.role;
+        if (unheard && !(s->continue_last && i + 1 == n)) continue;
         leading = leading && m.role == SOTTO_CHAT_SYSTEM;
         s->has_system |= leading;
         if (!leading && m.role == SOTTO_CHAT_SYSTEM && !(s->format->flags & SOTTO_CHAT_SYSTEM_LATER))

@@ -100,6 +100,8 @@ static bool keep_whole(sotto_decoder *d, size_t from, bool flush, sotto_buf *out
     return true;
 }
 
+bool sotto_tokenizer_trims(const sotto_tokenizer *t) { return t->prefix != SOTTO_PREFIX_NEVER; }
+
 bool sotto_decoder_push(sotto_decoder *d, int32_t id, sotto_buf *out) {
     size_t from = out->len, first = from + d->n_held;
     if (!sotto_buf_append(out, d->held, d->n_held) ||
@@ -107,7 +109,7 @@ bool sotto_decoder_push(sotto_decoder *d, int32_t id, sotto_buf *out) {
         return false;
     if (out->len > first && !d->started) {
         d->started = true;
-        if (d->tokenizer->prefix != SOTTO_PREFIX_NEVER && out->data[first] == ' ')
+        if (sotto_tokenizer_trims(d->tokenizer) && out->data[first] == ' ')
             memmove(out->data + first, out->data + first + 1, --out->len - first);
     }
     return keep_whole(d, from, false, out);

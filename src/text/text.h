@@ -71,6 +71,8 @@ typedef struct sotto_decoder {
 } sotto_decoder;
 bool sotto_decoder_push(sotto_decoder *d, int32_t id, sotto_buf *out); /* false: out of memory */
 bool sotto_decoder_flush(sotto_decoder *d, sotto_buf *out);
+/* Whether a decoder that has not started removes a space from the first piece. */
+bool sotto_tokenizer_trims(const sotto_tokenizer *t);
 
 /* Write the tokenizer's keys (tokenizer.ggml.*, the chat template when there is one) in the form that llama.cpp
  * reads. n_vocab: rows of the embedding; missing tokens are padded with unused ones. */
@@ -93,8 +95,8 @@ typedef struct sotto_chat_prompt {
 void sotto_chat_prompt_free(sotto_chat_prompt *p);
 
 typedef struct sotto_chat_format sotto_chat_format; /* a row of one static table */
-/* By name; NULL when unknown. "gemma" (1, 2, 3), "gemma4" (E2B, E4B), "gemma4-large", "llama2", "llama3" (3.1 and
- * later), "llama3.0", "mistral" (v0.3), "mistral-v1" (v0.1, v0.2), "chatml", "qwen2", "qwen2.5", "qwen3",
+/* By name; NULL when unknown. "sotto-starter" (tools/train), "gemma" (1, 2, 3), "gemma4" (E2B, E4B), "gemma4-large",
+ * "llama2", "llama3" (3.1 and later), "llama3.0", "mistral" (v0.3), "mistral-v1" (v0.1, v0.2), "chatml", "qwen2", "qwen2.5", "qwen3",
  * "qwen3-instruct", "qwen3-thinking", "smollm2", "smollm3", "smollm3-closed" (as some converters corrected it). */
 const sotto_chat_format *sotto_chat_format_named(const char *name);
 const char *sotto_chat_format_name(const sotto_chat_format *f);
@@ -115,6 +117,8 @@ sotto_status sotto_chat_render(const sotto_chat_format *f, const sotto_chat_turn
 /* The tokens of a rendered prompt: template text with control tokens, people's text without. */
 sotto_status sotto_chat_encode(const sotto_tokenizer *t, const sotto_chat_prompt *p, sotto_token_buf *out,
                                sotto_error *err);
+/* False: the model is not shown what its tools gave. */
+bool        sotto_chat_format_hears_results(const sotto_chat_format *f);
 /* Texts that end an answer in this format beside the end-of-generation tokens; NULL past the end. */
 const char *sotto_chat_format_stop(const sotto_chat_format *f, size_t i);
 

@@ -233,6 +233,7 @@ TEST(names_and_stops) {
         CHECK(sotto_chat_format_stop(f, 0) != NULL);
         CHECK(sotto_chat_format_stop(f, 99) == NULL);
         CHECK(f->has[0] && f->tools);
+        CHECK(sotto_chat_format_hears_results(f) == (strcmp(f->name, "sotto-starter") != 0));
         for (size_t k = 0; k < n; k++) CHECK(strcmp(sotto_chat_format_list(k), sotto_chat_format_list(n)) != 0);
     }
     CHECK(n >= 10);

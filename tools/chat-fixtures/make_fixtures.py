@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/chat/<format>.json: what every conversation of tests/chat/conversations.json must render to.
 
-    make_fixtures.py TEMPLATE_DIR
+    make_fixtures.py TEMPLATE_DIR [FORMAT...]
 
 TEMPLATE_DIR holds the published chat templates, under the names that llama.cpp's models/templates/ gives them. They
 are rendered by jinja2 as transformers does it. Templates that no such folder has are written below, reduced to what
@@ -12,6 +12,7 @@ tools without a form for them), the conversation is first brought into the form 
 (src/text/chat_normal.c); that is written here a second time, on its own.
 """
 
+import ast
 import copy
 import json
 import os
@@ -22,7 +23,7 @@ from transformers.utils.chat_template_utils import _compile_jinja_template as co
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(HERE, "..", "..", "tests", "chat")
-TEMPLATES = sys.argv[1] if len(sys.argv) == 2 else sys.exit(__doc__)
+TEMPLATES = sys.argv[1] if len(sys.argv) > 1 else sys.exit(__doc__)
 
 
 def published(name):
@@ -103,6 +104,14 @@ CHATML = """{%- if default_system is defined and messages[0].role != 'system' -%
 {%- endif -%}
 {%- for m in messages -%}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' -}}{%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}"""
+
+
+def starter():
+    """The template that our own training writes, without importing what training needs."""
+    with open(os.path.join(HERE, "..", "train", "train.py"), encoding="utf-8") as f:
+        for node in ast.parse(f.read()).body:
+            if isinstance(node, ast.Assign) and node.targets[0].id == "CHAT_TEMPLATE":
+                return ast.literal_eval(node.value)
 
 
 def smollm3():
@@ -216,8 +225,16 @@ def as_qwen_text(messages, tools, default):
     return out
 
 
-def normal(conversation, later_system=False, user_first=False, plain=False):
-    names = {"developer": "system", "model": "assistant"}
+NAMES = {"developer": "system", "model": "assistant"}
+
+
+def heard(messages):
+    """What a model sees that is shown neither system turns nor results nor what was said of them."""
+    return [m for before, m in zip([{"role": ""}] + messages, messages)
+            if m.get("tool_calls") or m["role"] == "user" or m["role"] == "assistant" and before["role"] != "tool"]
+
+
+def normal(conversation, later_system=False, user_first=False, plain=False, deaf=False):
     given = copy.deepcopy(conversation["messages"])
     calls = [c for m in given for c in m.get("tool_calls", [])]
     ids = {}
@@ -226,15 +243,17 @@ def normal(conversation, later_system=False, user_first=False, plain=False):
         c["id"] = ids[c["id"]]
     out, system = [], None
     for m in given:
-        m["role"] = names.get(m["role"], m["role"])
+        m["role"] = NAMES.get(m["role"], m["role"])
         if m["role"] == "tool":
             m["tool_call_id"] = ids[m["tool_call_id"]]
         if m["role"] == "system" and not out:
             system = m["content"] if system is None else join(system, m["content"])
             continue
-        if m["role"] == "system" and not later_system:
+        if m["role"] == "system" and not later_system and not deaf:
             m["role"] = "user"
         out.append(m)
+    if deaf:
+        out, system = heard(out), None
     head = [] if system is None else [{"role": "system", "content": system}]
     if plain:
         out = as_plain_text(head + out, conversation.get("tools"))
@@ -243,6 +262,8 @@ def normal(conversation, later_system=False, user_first=False, plain=False):
     for m in out:
         if merged and merged[-1]["role"] == m["role"] != "tool":
             merged[-1]["content"] = join(merged[-1]["content"], m["content"])
+            if m.get("tool_calls"):
+                merged[-1]["tool_calls"] = merged[-1].get("tool_calls", []) + m["tool_calls"]
         else:
             merged.append(m)
     if user_first and (not merged or merged[0]["role"] != "user"):
@@ -276,24 +297,25 @@ def smollm3_calls(messages):
 QWEN_2_SYSTEM = "You are a helpful assistant."
 SMOLLM_2_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
-FORMATS = {  # name: (template, bos, eos, options of normal(), variables)
+FORMATS = {  # name: (template or what gives it, bos, eos, options of normal(), variables)
+    "sotto-starter": (starter, "<bos>", "<eos>", dict(deaf=True), {}),
     "gemma": (GEMMA_3, "<bos>", "<eos>", dict(user_first=True, plain=True), {}),
-    "gemma4": (gemma4_small(), "<bos>", "<eos>", dict(later_system=True), {}),
-    "gemma4-large": (published("google-gemma-4-31B-it"), "<bos>", "<eos>", dict(later_system=True), {}),
+    "gemma4": (gemma4_small, "<bos>", "<eos>", dict(later_system=True), {}),
+    "gemma4-large": (lambda: published("google-gemma-4-31B-it"), "<bos>", "<eos>", dict(later_system=True), {}),
     "llama2": (LLAMA_2, "<s>", "</s>", dict(user_first=True, plain=True), {}),
-    "llama3": (published("meta-llama-Llama-3.1-8B-Instruct"), "<|begin_of_text|>", "", dict(later_system=True), {}),
+    "llama3": (lambda: published("meta-llama-Llama-3.1-8B-Instruct"), "<|begin_of_text|>", "", dict(later_system=True), {}),
     "llama3.0": (LLAMA_3_0, "<|begin_of_text|>", "", dict(later_system=True, plain=True), {}),
     "mistral": (MISTRAL_V3, "<s>", "</s>", dict(user_first=True), {}),
     "mistral-v1": (MISTRAL_V1, "<s>", "</s>", dict(user_first=True, plain=True), {}),
     "chatml": (CHATML, "", "", dict(later_system=True), {}),
     "qwen2": (CHATML, "", "", dict(later_system=True), {"default_system": QWEN_2_SYSTEM}),
     "smollm2": (CHATML, "", "", dict(later_system=True), {"default_system": SMOLLM_2_SYSTEM}),
-    "qwen2.5": (published("Qwen-Qwen2.5-7B-Instruct"), "", "", dict(later_system=True), {}),
-    "qwen3": (published("Qwen-Qwen3-0.6B"), "", "", dict(later_system=True), {}),
-    "qwen3-instruct": (qwen3_instruct(), "", "", dict(later_system=True), {}),
-    "qwen3-thinking": (qwen3_thinking(), "", "", dict(later_system=True), {}),
-    "smollm3": (smollm3(), "", "", {}, {"ends_system": False}),
-    "smollm3-closed": (smollm3(), "", "", {}, {"ends_system": True}),
+    "qwen2.5": (lambda: published("Qwen-Qwen2.5-7B-Instruct"), "", "", dict(later_system=True), {}),
+    "qwen3": (lambda: published("Qwen-Qwen3-0.6B"), "", "", dict(later_system=True), {}),
+    "qwen3-instruct": (qwen3_instruct, "", "", dict(later_system=True), {}),
+    "qwen3-thinking": (qwen3_thinking, "", "", dict(later_system=True), {}),
+    "smollm3": (smollm3, "", "", {}, {"ends_system": False}),
+    "smollm3-closed": (smollm3, "", "", {}, {"ends_system": True}),
 }
 
 # Sibling templates that must print the same wherever they do not raise.
@@ -325,6 +347,7 @@ def render(template, messages, conversation, bos, eos, variables):
 
 def expected(name, conversation):
     template, bos, eos, options, variables = FORMATS[name]
+    template = template() if callable(template) else template
     tools = conversation.get("tools")
     if name == "llama3" and tools:
         options = dict(options, user_first=True)
@@ -335,6 +358,10 @@ def expected(name, conversation):
     if name.startswith("smollm3"):
         smollm3_calls(messages)
     text = render(template, messages, conversation, bos, eos, variables)
+    if name == "sotto-starter" and not conversation.get("continue_last"):  # the template leaves out the same by itself
+        given = [dict(m, role=NAMES.get(m["role"], m["role"])) for m in conversation["messages"]]
+        if len(heard(given)) == len(messages):
+            assert text == render(template, given, conversation, bos, eos, variables), conversation
     for mark, calls in later.items():
         assert mark in text
         text = text.replace(mark, calls)
@@ -352,7 +379,7 @@ def expected(name, conversation):
 def main():
     with open(os.path.join(TESTS, "conversations.json"), encoding="utf-8") as f:
         conversations = json.load(f)
-    for name in FORMATS:
+    for name in sys.argv[2:] or FORMATS:
         texts = {c["name"]: expected(name, c) for c in conversations}
         with open(os.path.join(TESTS, name + ".json"), "w", encoding="utf-8") as f:
             json.dump(texts, f, ensure_ascii=False, indent=0)

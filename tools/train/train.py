@@ -244,10 +244,41 @@ def train(args, rank, world):
 
 # ---- the folder --------------------------------------------------------------------------------------------
 
-CHAT_TEMPLATE = (
-    "{{ bos_token }}{# sotto-starter #}{% for m in messages %}{% if m['role'] == 'tool' %}{% continue %}{% endif %}"
-    "{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\\n' + m['content'] | trim + "
-    "'<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}")
+# The same text as sotto's own chat format writes (src/text/chat_starter.c). Declarations, system turns, results and what
+# was said of them are not shown: the model was trained without.
+CHAT_TEMPLATE = r"""{{- bos_token -}}{# sotto-starter #}
+{%- macro value(v) -%}
+    {%- if v is string -%}{{- '"' + v | replace('\\', '') | replace('"', "'") + '"' -}}
+    {%- elif v is none -%}null
+    {%- elif v is boolean -%}{{- 'true' if v else 'false' -}}
+    {%- elif v is integer -%}{{- v -}}
+    {%- elif v is number -%}{{- ('%.6f' | format(v | round(6) + 0.0)).rstrip('0').rstrip('.') -}}
+    {%- elif v is mapping -%}
+        {{- '{' -}}{%- for k, x in v.items() -%}
+            {{- value(k) + ': ' + value(x) + ('' if loop.last else ', ') -}}
+        {%- endfor -%}{{- '}' -}}
+    {%- else -%}
+        {{- '[' -}}{%- for x in v -%}{{- value(x) + ('' if loop.last else ', ') -}}{%- endfor -%}{{- ']' -}}
+    {%- endif -%}
+{%- endmacro -%}
+{%- set before = namespace(role='') -%}
+{%- for m in messages -%}
+    {%- if m.tool_calls -%}
+        {{- '<start_of_turn>model\n[' -}}
+        {%- for c in m.tool_calls -%}
+            {%- set f = c.function if c.function else c -%}
+            {{- f.name + '(' -}}
+            {%- for k, v in f.arguments.items() -%}{{- k + '=' + value(v) + ('' if loop.last else ', ') -}}{%- endfor -%}
+            {{- ')' + ('' if loop.last else ', ') -}}
+        {%- endfor -%}
+        {{- ']<end_of_turn>\n' -}}
+    {%- elif m.role == 'user' -%}{{- '<start_of_turn>user\n' + m.content | trim + '<end_of_turn>\n' -}}
+    {%- elif m.role == 'assistant' and before.role != 'tool' -%}
+        {{- '<start_of_turn>model\n' + m.content | trim + '<end_of_turn>\n' -}}
+    {%- endif -%}
+    {%- set before.role = m.role -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<start_of_turn>model\n' -}}{%- endif -%}"""
 
 
 def export(args):
