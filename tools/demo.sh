@@ -1,11 +1,13 @@
 #!/bin/sh
-# What `./dev demo` shows once sotto is built: that it reads a model as published, computes what the reference
-# implementation computes, makes a small file of it, and how fast this machine is.
+# What `./dev demo` shows once sotto is built: a conversation with the starter model that ships with it, that it reads a
+# model as published, computes what the reference implementation computes, makes a small file of it, and how fast this
+# machine is.
 #
 # usage: tools/demo.sh PROGRAM [MODEL]      with MODEL, a question to that model comes first
 #
-# The tree has no real model in it (they are gigabytes, with licences of their own), so the first part uses one of
-# the tiny models with random weights of tests/golden/: nonsense, but exactly the nonsense that it should be.
+# The tree has no large model in it (they are gigabytes, with licences of their own), so what is computed as the
+# reference does is shown with one of the tiny models with random weights of tests/golden/: nonsense, but exactly the
+# nonsense that it should be.
 set -eu
 cd "$(dirname "$0")/.."
 sotto=$1
@@ -31,6 +33,40 @@ if [ -n "$model" ]; then
     step 'A question to your model'
     run "$sotto" run -m "$model" -p 'Explain in two sentences why the sky is blue.' -n 120
 fi
+
+# One conversation in one process; its answers, and the calls behind them in brackets, are shown below what was said.
+converse() {
+    rm -f "$work/demo.db" "$work/demo.db-wal" "$work/demo.db-shm"
+    "$sotto" chat --tools-file "$work/demo.db" --color never < "$work/said" > "$work/answered" 2>&1
+    exec 3< "$work/answered"
+    while read -r said; do
+        printf '  %s> %s%s\n' "$bold" "$said" "$plain"
+        while read -r line <&3; do
+            printf '    %s\n' "$line"
+            case $line in '['*) ;; *) break ;; esac
+        done
+    done < "$work/said"
+    exec 3<&-
+}
+
+step 'A conversation with the starter model, in which it chooses tools (sotto chat)'
+cat > "$work/said" <<'END'
+Hello, what can you do?
+Set a timer for the pasta, nine minutes please
+make it ten
+um add milk and eggs to the shopping list
+what is on my list
+how much is 15 percent of 80
+convert 26 miles to kilometers
+and in meters
+remember that my locker code is 4417
+remind me to call Anna tomorrow at half past nine in the morning
+what's my locker code
+which timers are running
+who wrote Hamlet
+thanks, bye
+END
+converse
 
 step 'A model as Hugging Face publishes it (here a tiny Gemma 3 with random weights)'
 run "$sotto" inspect "$tiny" --quiet

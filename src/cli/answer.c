@@ -87,7 +87,8 @@ static sotto_status compute_prompt(sotto_cli_engine *e, const sotto_cli_settings
     return status;
 }
 
-void sotto_cli_note_dropped(const sotto_cli_settings *s, int32_t n_tokens, bool system) {
+void sotto_cli_note_dropped(const sotto_cli_engine *e, const sotto_cli_settings *s, int32_t n_tokens, bool system) {
+    if (!e->hears_results) return; /* it looks back on a few turns only, always */
     sotto_cli_note(s, "[dropped the oldest %d tokens; %s kept]", n_tokens,
                    system ? "system prompt" : "beginning");
 }
@@ -121,7 +122,7 @@ static sotto_status take_piece(sotto_cli_engine *e, const sotto_cli_settings *s,
     if (p->n_dropped) {
         e->slid = true;
         out->n_dropped += p->n_dropped;
-        sotto_cli_note_dropped(s, p->n_dropped, window->system);
+        sotto_cli_note_dropped(e, s, p->n_dropped, window->system);
     }
     sotto_buf_append(&out->text, text.p, text.n);
     if (stream && text.n) {
@@ -223,10 +224,11 @@ double sotto_cli_answer_speed(const sotto_cli_answer *a) {
 }
 
 json_t *sotto_cli_answer_json(const sotto_cli_answer *a, const sotto_cli_engine *e) {
-    json_t *doc = json_pack(
+    const char *finish = a->calls && !e->toolbox ? "tool_calls" : finish_name(a->finish); /* chosen, not executed */
+    json_t     *doc = json_pack(
         "{s:o, s:O, s:s, s:b, s:{s:I, s:I, s:I, s:I}, s:{s:f, s:f, s:f, s:f, s:f, s:I}}", "text",
         sotto_cli_json_text(a->text.data ? a->text.data : "", a->text.len), "tokens", a->tokens,
-        "finish_reason", finish_name(a->finish), "context_full", a->finish == SOTTO_FINISH_CONTEXT, "usage",
+        "finish_reason", finish, "context_full", a->finish == SOTTO_FINISH_CONTEXT, "usage",
         "prompt_tokens", (json_int_t)a->n_prompt, "completion_tokens", (json_int_t)a->n_tokens,
         "total_tokens", (json_int_t)(a->n_prompt + a->n_tokens), "cached_tokens", (json_int_t)a->n_cached,
         "timings", "load_ms", e->load_ms, "prefill_ms", a->prefill_ms, "prefill_tokens_per_s",

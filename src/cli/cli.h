@@ -54,6 +54,7 @@ typedef struct sotto_cli_settings {
     bool        given[SOTTO_CLI_OPTION_MAX]; /* by option row: on the command line or in the environment */
 
     const char *model, *cpu, *chat_format; /* model and how it is loaded */
+    bool        starter;                   /* nobody chose a model: it is the one that comes with sotto */
     int32_t     threads;
     bool        no_mmap;
 
@@ -216,7 +217,7 @@ typedef struct sotto_cli_window {
 sotto_status sotto_cli_content_start(const sotto_model *model, sotto_chat_turn *turns, size_t n,
                                      const sotto_chat_params *params, int32_t *start, sotto_error *err);
 
-void sotto_cli_note_dropped(const sotto_cli_settings *s, int32_t n_tokens, bool system);
+void sotto_cli_note_dropped(const sotto_cli_engine *e, const sotto_cli_settings *s, int32_t n_tokens, bool system);
 
 typedef struct sotto_cli_answer {
     sotto_buf    text;

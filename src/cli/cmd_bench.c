@@ -13,6 +13,7 @@ enum { CEILING_RUNS = 3, REPEATS_MAX = 1000 };
 typedef struct bench {
     const sotto_cli_settings *s;
     const char        *path;
+    int32_t            context_length; /* the model's */
     sotto_cli_engine   e;
     sotto_model_info   info;
     bool               in_float; /* weights are multiplied as floats, not as int8 */
@@ -21,8 +22,8 @@ typedef struct bench {
     sotto_error        err;
 } bench;
 
-static const int32_t default_prefill[] = {512}, default_decode[] = {128}, default_depth[] = {0},
-                     default_threads[] = {0};
+enum { default_prefill = 512, default_decode = 128 }; /* or what the model's context has room for */
+static const int32_t default_depth[] = {0}, default_threads[] = {0};
 
 static sotto_cli_list list_or(sotto_cli_list given, const int32_t *otherwise) {
     return given.n ? given : (sotto_cli_list){otherwise, 1};
@@ -120,13 +121,14 @@ static int run_tests(bench *b, bool decode, sotto_cli_list lengths, sotto_cli_li
 
 /* ---- the model ----------------------------------------------------------------------------------------- */
 
-/* Most of the weights' bytes decide which arithmetic the model is bound by. */
-static int find_arithmetic(bench *b) {
+/* The context, and the arithmetic that the model is bound by: most of the weights' bytes decide that. */
+static int look_at_model(bench *b) {
     sotto_bytes text = {0};
     if (sotto_inspect(b->path, &text, &b->err)) return sotto_cli_fail(&b->err);
     json_t     *doc = json_loadb(text.data, text.n, 0, NULL), *type;
     const char *name;
     double      most = 0;
+    b->context_length = (int32_t)json_integer_value(json_object_get(json_object_get(doc, "config"), "context_length"));
     json_object_foreach(json_object_get(doc, "types"), name, type) {
         double bytes = json_number_value(json_object_get(type, "bytes"));
         if (bytes <= most) continue;
@@ -152,8 +154,10 @@ static int make_ids(bench *b, int32_t n) {
 
 static int run_with_threads(bench *b, int32_t threads) {
     const sotto_cli_settings *s = b->s;
-    sotto_cli_list            prefill = list_or(s->prefill, default_prefill);
-    sotto_cli_list            decode = list_or(s->decode, default_decode);
+    const int32_t             most_prefill = SOTTO_MIN(default_prefill, b->context_length);
+    const int32_t             most_decode = SOTTO_MIN(default_decode, b->context_length);
+    sotto_cli_list            prefill = list_or(s->prefill, &most_prefill);
+    sotto_cli_list            decode = list_or(s->decode, &most_decode);
     sotto_cli_list            depth = list_or(s->depth, default_depth);
     int32_t                   longest = SOTTO_MAX(largest(prefill), largest(decode));
     sotto_cli_settings        with = *s;
@@ -175,7 +179,7 @@ static int run_with_threads(bench *b, int32_t threads) {
 static int bench_model(const sotto_cli_settings *s, const char *path) {
     bench          b = {.s = s, .path = path};
     sotto_cli_list threads = list_or(s->threads_list, default_threads);
-    int            code = find_arithmetic(&b);
+    int            code = look_at_model(&b);
     if (!code) code = sotto_bench_report_begin(&b.report, s);
     for (size_t i = 0; i < threads.n && !code; i++) {
         sotto_cli_engine_close(&b.e);

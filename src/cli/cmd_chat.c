@@ -74,6 +74,7 @@ static int converse(sotto_cli_chat *chat, sotto_cli_reader *reader) {
     for (;;) {
         const char    *text;
         sotto_cli_next next = SOTTO_CHAT_GO_ON;
+        (void)sotto_cli_say_due(chat);
         sotto_cli_read got = sotto_cli_reader_next(reader, &text);
         if (got == SOTTO_READ_END) return SOTTO_EXIT_OK;
         if (got == SOTTO_READ_INTERRUPTED) {

@@ -31,8 +31,8 @@ bool sotto_cli_conversation_add(sotto_cli_conversation *c, const sotto_chat_turn
     }
     bool            user = strcmp(turn->role, "user") == 0;
     sotto_chat_turn said = {.role = user ? "user" : strcmp(turn->role, "tool") == 0 ? "tool" : "assistant"};
-    if (!copy_text(&said.content, turn->content ? turn->content : "") || !copy_text(&said.tool_calls, turn->tool_calls) ||
-        !copy_text(&said.tool_name, turn->tool_name)) {
+    if (!copy_text(&said.content, turn->content ? turn->content : "") ||
+        !copy_text(&said.tool_calls, turn->tool_calls) || !copy_text(&said.tool_name, turn->tool_name)) {
         free_turn(&said);
         return false;
     }
@@ -79,7 +79,8 @@ sotto_chat_turn *sotto_cli_conversation_view(const sotto_cli_conversation *c, si
 /* ---- files --------------------------------------------------------------------------------------------- */
 
 static bool put_message(json_t *messages, const sotto_chat_turn *t) {
-    json_t *m = json_pack("{s:s, s:o}", "role", t->role, "content", sotto_cli_json_text(t->content, strlen(t->content)));
+    json_t *text = sotto_cli_json_text(t->content, strlen(t->content));
+    json_t *m = json_pack("{s:s, s:o}", "role", t->role, "content", text);
     bool    ok = m != NULL;
     if (ok && t->tool_name) ok = json_object_set_new(m, "name", json_string(t->tool_name)) == 0;
     if (ok && t->tool_calls) ok = json_object_set_new(m, "tool_calls", json_loads(t->tool_calls, 0, NULL)) == 0;

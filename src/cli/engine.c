@@ -5,8 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { NO_MATTER_BYTES = 32 << 20 }; /* memory that nobody minds, and need not be told of */
-
 static const char *const cache_names[] = {"f16", "q8_0", "f32"}; /* as the option's choices, and the enum */
 
 sotto_session_options sotto_cli_session_options(const sotto_cli_settings *s) {
@@ -64,7 +62,6 @@ static int say_budget(const sotto_cli_settings *s, sotto_error *err) {
     sotto_session_options o = sotto_cli_session_options(s);
     sotto_memory          m;
     if (sotto_memory_estimate(s->model, &o, &m, err)) return sotto_cli_fail(err);
-    if (m.total_bytes < NO_MATTER_BYTES) return SOTTO_EXIT_OK;
     sotto_system machine;
     sotto_system_get(&machine);
     char weights[24], cache[24], scratch[24], total[24], of[24], has[48] = "";
@@ -109,7 +106,7 @@ int sotto_cli_engine_open(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_error err;
     if (!s->model) return no_model(s);
     int code = parse_biases(s, e);
-    if (!code) code = say_budget(s, &err);
+    if (!code && !s->starter) code = say_budget(s, &err);
     uint64_t start = sotto_time_ns();
     if (!code) code = sotto_cli_model_open(e, s);
     if (!code) {

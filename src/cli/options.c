@@ -259,19 +259,27 @@ static void forget_environment_lists(sotto_cli_settings *s) {
     memset(s->given, 0, sizeof s->given);
 }
 
+/* Folder of a file or folder, in place. */
+static void cut_last(char *path) {
+    char *slash = strrchr(path, '/');
+    if (slash) *slash = '\0';
+}
+
 /* The model that comes with sotto, from where it is installed or from the tree that this program was built in; NULL:
  * it is not there. */
 static const char *starter_model(sotto_cli_settings *s) {
-    static const char *const places[] = {"../share/sotto/" SOTTO_CLI_STARTER, "../models/starter/" SOTTO_CLI_STARTER};
-    char                    *program = sotto_path_program(), *slash = program ? strrchr(program, '/') : NULL;
+    static const char *const places[] = {"share/sotto/" SOTTO_CLI_STARTER, "models/starter/" SOTTO_CLI_STARTER};
+    char                    *root = sotto_path_program();
     const char              *found = NULL;
-    for (size_t i = 0; i < SOTTO_COUNT(places) && slash && !found; i++) {
-        slash[0] = '\0';
-        char *path = sotto_path_join(program, places[i]);
-        if (path && sotto_path_kind_of(path) == SOTTO_PATH_FILE) found = sotto_arena_text(&s->arena, path, strlen(path));
+    if (!root) return NULL;
+    cut_last(root), cut_last(root); /* PREFIX/bin/sotto, TREE/build/sotto */
+    for (size_t i = 0; i < SOTTO_COUNT(places) && !found; i++) {
+        char *path = sotto_path_join(root, places[i]);
+        if (path && sotto_path_kind_of(path) == SOTTO_PATH_FILE)
+            found = sotto_arena_text(&s->arena, path, strlen(path));
         free(path);
     }
-    free(program);
+    free(root);
     return found;
 }
 
@@ -303,7 +311,7 @@ int sotto_cli_parse(sotto_cli_settings *s, const sotto_cli_verb *verb, int argc,
     if (!s->stops.n) s->stops = stops;
     if (!s->biases.n) s->biases = biases;
     for (size_t i = 0; i < SOTTO_CLI_OPTION_MAX; i++) s->given[i] |= from_environment[i];
-    if (!s->model) s->model = starter_model(s);
+    if (!s->model && !s->synthetic) s->starter = (s->model = starter_model(s)) != NULL;
     if (s->model && !*s->model) s->model = NULL; /* -m "$MODEL", and it is not set */
     if (!code && !s->help && s->n_args > verb->max_args)
         code = sotto_cli_usage(verb, "\"%.60s\": an argument too many", s->args[verb->max_args]);

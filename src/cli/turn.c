@@ -75,12 +75,14 @@ static sotto_status slide(sotto_cli_chat *chat, const sotto_tokens *prompt, cons
     size_t         n, same = 0, end = (size_t)(window->keep + n_drop);
     const int32_t *ids = sotto_session_tokens(chat->engine.session, &n);
     while (same < SOTTO_MIN(n, prompt->n) && ids[same] == prompt->ids[same]) same++;
-    if (same >= end) { /* else the session holds something else, and what is left is computed anew */
+    /* Else the session holds something else, or the model is so small that a fresh start costs nothing: what is left is
+     * computed anew. */
+    if (same >= end && chat->engine.hears_results) {
         SOTTO_TRY(sotto_session_drop(chat->engine.session, (size_t)window->keep, end, err));
         chat->engine.slid = true;
     }
     forget_turns(&chat->talk, n_drop);
-    sotto_cli_note_dropped(chat->settings, n_drop, window->system);
+    sotto_cli_note_dropped(&chat->engine, chat->settings, n_drop, window->system);
     return SOTTO_OK;
 }
 
@@ -210,15 +212,16 @@ sotto_status sotto_cli_turn_answer(sotto_cli_chat *chat, bool stream, sotto_erro
         sotto_buf_free(&spoken);
         if (status || !again) return status;
         if (round == MAX_ROUNDS)
-            return sotto_fail(err, SOTTO_LIMIT, "the model called tools in %d answers in a row and did not come to an end",
+            return sotto_fail(err, SOTTO_LIMIT, "the model called tools in %d answers in a row and came to no end",
                               MAX_ROUNDS);
     }
 }
 
 json_t *sotto_cli_turn_json(const sotto_cli_chat *chat) {
     json_t *doc = sotto_cli_answer_json(&chat->last, &chat->engine);
-    if (doc && chat->tool_calls && json_object_set(doc, "tool_calls", chat->tool_calls) != 0) json_decref(doc), doc = NULL;
-    return doc;
+    if (!doc || !chat->tool_calls || json_object_set(doc, "tool_calls", chat->tool_calls) == 0) return doc;
+    json_decref(doc);
+    return NULL;
 }
 
 void sotto_cli_turn_free(sotto_cli_chat *chat) {
@@ -235,7 +238,8 @@ bool sotto_cli_say_due(sotto_cli_chat *chat) {
         sotto_tool_result due = {0};
         if (sotto_toolbox_take_due(chat->engine.toolbox, &due, NULL)) break; /* another program was faster */
         if (chat->settings->json)
-            (void)sotto_cli_print_json(json_pack("{s:o, s:s}", "due", json_loads(due.json, 0, NULL), "text", due.spoken));
+            (void)sotto_cli_print_json(
+                json_pack("{s:o, s:s}", "due", json_loads(due.json, 0, NULL), "text", due.spoken));
         else
             (void)printf("%s%s\n", sotto_terminal_is(1) ? "\a" : "", due.spoken), (void)fflush(stdout);
         sotto_tool_result_free(&due);

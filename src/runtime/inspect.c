@@ -197,8 +197,8 @@ static json_t *inspect(sotto_checkpoint *c, const char *path) {
     json_t            *doc = json_pack("{s:s, s:o, s:I, s:I, s:n, s:n, s:n, s:o, s:o, s:o, s:o, s:[]}", "format",
                             c->gguf ? "gguf" : "huggingface", "path", text(sotto_str_from(path)), "files",
                                        (json_int_t)c->n_files, "file_bytes", (json_int_t)c->n_bytes, "family", "name",
-                                       "description", "sampling", sampling_json(&sampling), "types", types_json(c), "tensors",
-                                       tensors_json(c), "metadata", metadata_json(c), "problems");
+                                       "description", "sampling", sampling_json(&sampling), "types", types_json(c),
+                                       "tensors", tensors_json(c), "metadata", metadata_json(c), "problems");
     if (doc && put_config(doc, c) && put_text(doc, c) && put_memory(doc, path)) return doc;
     json_decref(doc);
     return NULL;

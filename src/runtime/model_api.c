@@ -97,7 +97,7 @@ void sotto_model_get_info(const sotto_model *m, sotto_model_info *out) {
         .name = c->name,
         .chat_format = m->chat_format ? sotto_chat_format_name(m->chat_format) : NULL,
         .kernels = m->kernels.name,
-        .hears_results = m->chat_format && sotto_chat_format_hears_results(m->chat_format),
+        .hears_results = !m->chat_format || sotto_chat_format_hears_results(m->chat_format),
         .threads = sotto_pool_threads(m->pool),
         .n_vocab = c->n_vocab, .n_layers = c->n_layers, .n_embd = c->n_embd, .context_length = c->context_length,
         .n_params = m->transformer->n_params,

@@ -58,16 +58,15 @@ TEST(mistakes_are_named_and_the_nearest_name_is_offered) {
     check_usage(RUN(NULL, "run", "--json=1"), "takes no value");
     check_usage(RUN(NULL, "run", "--force"), "unknown option"); /* another verb's */
     check_usage(RUN(NULL, "run", "-p", "a", "b"), "an argument too many");
-    check_usage(RUN(NULL, "run", "-p", "a"), "no model given");
     check_usage(RUN(NULL, "run", "-m", "", "-p", "a"), "no model given");
     check_usage(RUN(NULL, "run", "-m", MODEL, "-p", ""), "the prompt is empty");
     check_usage(RUN("\n", "run", "-m", MODEL), "the prompt is empty");
     check_usage(RUN(NULL, "run", "-q", "-m", "golden/qwen2", "--raw", "-p", ""), "the prompt is empty, and");
     check_usage(RUN(NULL, "convert"), "nothing to convert");
     check_usage(RUN(NULL, "convert", MODEL, ""), "nothing to convert");
-    check_usage(RUN(NULL, "inspect"), "nothing to inspect");
+    check_usage(RUN(NULL, "inspect", ""), "nothing to inspect");
     check_usage(RUN(NULL, "inspect", "logits", "-m", MODEL), "no tokens given");
-    check_usage(RUN(NULL, "bench"), "--synthetic");
+    check_usage(RUN(NULL, "bench", "-m", ""), "--synthetic");
     check_usage(RUN(NULL, "bench", "--synthetic", "gemma-2c"), "did you mean gemma-2b?");
     check_usage(RUN(NULL, "run", "-m", MODEL, "-p", "a", "--logprobs", "1"), "--json only");
     check_usage(RUN(NULL, "run", "-m", MODEL, "-p", "a", "--raw", "--system", "b"), "--raw");

@@ -214,8 +214,8 @@ static tally ask_all(const char *file, const char *kind, const char *style, int 
 static double percent(tally t) { return t.n ? 100.0 * t.right / t.n : 0; }
 
 static void demand(const char *what, tally t, int least_n, double least_percent) {
-    printf(show_tables ? "| %s | %d of %d | %.1f %% | %.0f %% |\n" : "%-36s %4d of %4d: %5.1f %% (at least %.0f %%)\n", what,
-           t.right, t.n, percent(t), least_percent);
+    printf(show_tables ? "| %s | %d of %d | %.1f %% | %.0f %% |\n" : "%-36s %4d of %4d: %5.1f %% (at least %.0f %%)\n",
+           what, t.right, t.n, percent(t), least_percent);
     if (t.n < least_n) TEST_FAIL("%s: only %d conversations, expected %d", what, t.n, least_n);
     if (percent(t) < least_percent) TEST_FAIL("%s: %.2f %% right, expected %.0f %%", what, percent(t), least_percent);
 }
@@ -248,7 +248,8 @@ TEST(accuracy) {
     CHECK_OK(sotto_session_open(&session, model, NULL, &err), err);
     int refused = 0, none = 0;
     if (show_tables) printf("| conversations | right | | demanded |\n|---|---|---|---|\n");
-    tally typed = ask_all("starter/typed.jsonl", "", "", &refused), asr = ask_all("starter/asr.jsonl", "", "", &refused);
+    tally typed = ask_all("starter/typed.jsonl", "", "", &refused);
+    tally asr = ask_all("starter/asr.jsonl", "", "", &refused);
     tally beyond = ask_all("starter/beyond.jsonl", "beyond", "", &none);
     tally followup = ask_all("starter/followup.jsonl", "followup", "", &refused);
     tally inside = {.n = typed.n + asr.n + followup.n, .right = typed.n + asr.n + followup.n - refused};

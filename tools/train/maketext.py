@@ -28,6 +28,9 @@ WEIGHTS = {
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
 VOWEL = re.compile(r"[aeio](?!ne\b|nce\b|u[rk])|hour|u(?!ni|se|su|ti|k)|8|11\b|18\b", re.I)
+ODD = 0.3  # of the values that answers copy, how many are words that nobody would expect there
+SYLLABLES = [c + v + e for c in "b c d f g h j k l m n p r s t v w z br cl dr fl gr pl st tr sh ch".split()
+             for v in "a e i o u".split() for e in ("", "", "n", "r", "l", "s", "m", "t", "ck")]
 RESTARTS = set(slots.NUMBERS) - {"neg"} | {"dur", "durs", "clock", "item", "label", "task", "day"}
 
 
@@ -63,6 +66,10 @@ class Maker:
             templates = read_file(path)
             if templates:
                 self.files[path.name] = templates
+        self.words = sorted({w for values in self.lists.values.values() for v in values for w in v.split()})
+        self.copied = {m[1] for templates in self.files.values() for t in templates for turn in t.turns
+                       for answer in [turn.answer] for line in turn.source for m in SLOT.finditer(line)
+                       if "{" + (m[2] or m[1]) + "}" in answer} & set(self.lists.values)
         self.names = list(self.files)
         self.weights = [WEIGHTS.get(n, 1.0) for n in self.names]
         self.cumulative = {}
@@ -93,7 +100,17 @@ class Maker:
             said, value = slots.unit(which, kind == "units", style, taken)
             taken.add(value)
             return said, value
+        if slot in self.copied and rng.random() < ODD:
+            return self.odd_value(style), None
         return self.lists.draw(slot, rng), None
+
+    def odd_value(self, style):
+        """One to four words without sense: they can only be copied, so that copying is what is learnt."""
+        rng = self.rng
+        made = lambda: "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3)))
+        value = " ".join(rng.choice(self.words) if rng.random() < 0.7 else made()
+                         for _ in range(rng.choices((1, 2, 3, 4), (4, 5, 2, 1))[0]))
+        return re.sub(r'["\\{}\[\]()|]', "", value).lower() or made()
 
     def filler(self, style):
         taken = set()

@@ -90,13 +90,21 @@ class Encoder:
 
 # ---- batches -----------------------------------------------------------------------------------------------
 
+def repetition(sp):
+    """Random tokens, twice: what comes the second time is foretold by copying alone (Olsson et al. 2022), which is most
+    of what a model of tool calls has to learn, and which such sequences teach soonest."""
+    ids = [random.randrange(263, sp.vocab_size()) for _ in range(random.randint(6, 30))]
+    return [BOS] + ids + ids, [0.0] * (len(ids) + 2) + [0.5] * (len(ids) - 1)
+
+
 def make_batches(queue, seed, tokenizer, tokens_per_batch):
     """Batches of conversations of like length, without end: a process of its own."""
     random.seed(seed)
     torch.set_num_threads(1)
     maker, encoder = Maker(seed), Encoder(tokenizer, dropout=0.12)
     while True:
-        pool = sorted((encoder.conversation(maker.conversation()) for _ in range(3000)), key=lambda c: len(c[0]))
+        pool = sorted((encoder.conversation(maker.conversation()) if random.random() < 0.95 else repetition(encoder.sp)
+                       for _ in range(3000)), key=lambda c: len(c[0]))
         batches, batch, longest = [], [], 0
         for c in pool:
             longest = -(-(len(c[0])) // 8) * 8
@@ -189,14 +197,14 @@ def train(args, rank, world):
     rest = [p for p in model.parameters() if not any(p is m for m in matrices)]
     muon = Muon(matrices, lr=args.lr)
     adam = torch.optim.AdamW(rest, lr=args.lr * 0.15, betas=(0.9, 0.97), weight_decay=0.0)
-    step = 0
+    step = tokens = 0
     path = work / "checkpoint.pt"
     if path.exists():
         saved = torch.load(path, map_location=device)
         model.load_state_dict(saved["model"])
         muon.load_state_dict(saved["muon"])
         adam.load_state_dict(saved["adam"])
-        step = saved["step"]
+        step, tokens = saved["step"], saved.get("tokens", 0)
         print(f"going on from step {step}", flush=True)
     elif args.init:
         load_folder(model, args.init)
@@ -209,7 +217,8 @@ def train(args, rank, world):
     decay_from = int(args.steps * (1 - args.decay))
     q4_from = int(args.steps * (1 - args.q4))
     began = saved_at = time.time()
-    total = total_n = tokens = 0
+    total = total_n = 0
+    tokens_before = tokens
     while step < args.steps:
         scale = min(1, (step + 1) / 100, (args.steps - step) / max(1, args.steps - decay_from))
         for opt, lr in ((muon, args.lr), (adam, args.lr * 0.15)):
@@ -228,14 +237,14 @@ def train(args, rank, world):
         total, total_n, tokens = total + loss.item(), total_n + 1, tokens + ids.numel() * world
         if rank == 0 and step % 50 == 0:
             row = {"step": step, "loss": round(total / total_n, 5), "tokens": tokens,
-                   "tokens_per_s": round(tokens / (time.time() - began)), "lr": round(args.lr * scale, 6),
+                   "tokens_per_s": round((tokens - tokens_before) / (time.time() - began)), "lr": round(args.lr * scale, 6),
                    "q4": step > q4_from, "queue": queue.qsize()}
             print(json.dumps(row), file=log, flush=True)
             print(row, flush=True)
             total = total_n = 0
         if rank == 0 and (time.time() - saved_at > args.save_every or step == args.steps):
             state = {"model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
-                     "config": config.__dict__}
+                     "config": config.__dict__, "tokens": tokens, "q4_steps": max(0, step - q4_from)}
             torch.save(state, path.with_suffix(".tmp"))
             path.with_suffix(".tmp").rename(path)
             saved_at = time.time()
@@ -290,9 +299,17 @@ def export(args):
     args.out.mkdir(parents=True, exist_ok=True)
     save_file({hf_name(k): v.bfloat16().contiguous() for k, v in model.state_dict().items()},
               args.out / "model.safetensors", metadata={"format": "pt"})
-    config = dict(c.__dict__, architectures=["GemmaForCausalLM"], model_type="gemma", torch_dtype="bfloat16",
+    n = sum(p.numel() for p in model.parameters())
+    description = (
+        f"A function-calling assistant of {n / 1e6:.1f} million parameters for timers, reminders, lists, memories, sums, "
+        f"units, clock, dice and volume. Trained from scratch by tools/train on {saved['tokens'] / 1e6:.0f} million tokens "
+        f"of conversations made from templates, {saved['step']} steps, the last {saved['q4_steps']} of them with 4-bit "
+        "weights. It knows nothing of the world.")
+    config = dict(c.__dict__, name="sotto starter", description=description, architectures=["GemmaForCausalLM"],
+                  model_type="gemma", torch_dtype="bfloat16",
                   hidden_act="gelu_pytorch_tanh", hidden_activation="gelu_pytorch_tanh", attention_bias=False,
-                  tie_word_embeddings=True, pad_token_id=0, eos_token_id=1, bos_token_id=2, _name_or_path="sotto-starter")
+                  tie_word_embeddings=True, pad_token_id=0, eos_token_id=1, bos_token_id=2,
+                  max_position_embeddings=MAX_TOKENS)
     sp = sentencepiece.SentencePieceProcessor(model_file=str(args.work / "tokenizer.model"))
     end = sp.piece_to_id("<end_of_turn>")
     write = lambda name, value: (args.out / name).write_text(json.dumps(value, indent=2) + "\n")
