@@ -222,7 +222,8 @@ static int fill_disk(void) {
     CHECK(n > 5 && n < 1000);
     CHECK_INT(err.status, SOTTO_IO);
     CHECK(strstr(err.message, path));
-    CHECK_STR(test_call(box, "recall", "{\"subject\":\"s9999\"}"), "You have told me nothing about s9999."); /* it goes on */
+    CHECK_STR(test_call(box, "recall",
+    "{\"subject\":\"s9999\"}"), "You have told me nothing about s9999."); /* it goes on */
     sotto_tool_result_free(&r);
     done(box);
     return n > 250 ? 250 : n;
@@ -266,7 +267,7 @@ TEST(files_that_are_not_ours_stay_as_they_are) {
     CHECK(fingerprint() == before);
 
     FILE *f = fopen(path, "wb");
-    CHECK(f && fputs("This is a letter to a friend, and it is long enough to be no empty database. Dear friend, ...\n", f) >= 0);
+    CHECK(f && fputs("A letter to a friend, long enough to be no empty database. Dear friend, how are you?\n", f) >= 0);
     if (f) (void)fclose(f);
     before = fingerprint();
     sotto_error err = open_fails(SOTTO_FORMAT);
