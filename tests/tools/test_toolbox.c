@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <jansson.h>
 
+#include "tools/rows.h"
 #include "tools/toolbox.h"
 
 /* A call, its sentence, and what is in the JSON (NULL: the error, which is the sentence). */
@@ -406,6 +407,29 @@ TEST(arguments_are_held_to_the_schema) {
         {"set_timer", "{\"label\":\"\xff\"}", "The arguments of set_timer are not a JSON object.", NULL},
         {"list_timers", "{}", "You have no timers.", "{\"result\":{\"timers\":[]}}"}};
     ONCE(steps);
+}
+
+static sotto_toolbox *starter_box;
+
+/* Refused may be what depends on what was said before. */
+static void check_call(char **fields) {
+    static const char *const may_be_refused[] = {"For how long ", "When should I ", "Which one? ",
+    "There is no timer for ",
+                                                 "No timer is ", "You have told me nothing ", " list has no ",
+                                                 "already empty"};
+    const char *spoken = test_call(starter_box, fields[0], fields[1]);
+    bool        fine = !test_result.failed;
+    for (size_t i = 0; i < sizeof may_be_refused / sizeof *may_be_refused; i++)
+        fine = fine || strstr(spoken, may_be_refused[i]);
+    test_checks++;
+    if (!fine) TEST_FAIL("%s(%s): %s", fields[0], fields[1], spoken);
+}
+
+TEST(everything_that_the_small_model_writes) {
+    starter_box = test_toolbox(":memory:");
+    CHECK(test_rows("tools/calls.txt", 2, check_call) > 500);
+    sotto_tool_result_free(&test_result);
+    sotto_toolbox_close(starter_box);
 }
 
 TEST(a_clock_that_is_wrong_is_an_error) {
