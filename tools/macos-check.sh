@@ -6,7 +6,7 @@
 # `zig cc` is clang with the C headers and library stubs of macOS on board; PyPI has it as "ziglang". What is
 # compiled: every file of src/ but cli/, with the warnings of the normal build, for CPU apple_m1. What is linked:
 # a dylib of all of them; every symbol must come from the engine itself or from macOS's libSystem, but for those
-# of jansson and utf8proc, which a Mac gets from Homebrew or MacPorts. Their headers are the same everywhere and
+# of jansson and utf8proc, which a Mac gets from Homebrew or MacPorts, and of its own SQLite. Their headers are the same everywhere and
 # are taken from this machine. What it does not show: that the result runs. For that there is ./dev test on a Mac.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,7 +20,7 @@ $zig version >/dev/null 2>&1 || {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/include"
-for header in jansson.h jansson_config.h utf8proc.h; do
+for header in jansson.h jansson_config.h utf8proc.h sqlite3.h; do
     found=$(find /usr/include /usr/local/include /opt/homebrew/include -name "$header" 2>/dev/null | head -n 1)
     [ -n "$found" ] || { echo "macos-check: $header is not installed here" >&2; exit 2; }
     cp "$found" "$work/include/"
@@ -41,8 +41,8 @@ done
 $zig cc -target aarch64-macos -shared -o "$work/libsotto.dylib" "$work"/*.o -Wl,-undefined,dynamic_lookup
 
 # A dylib linked with dynamic_lookup would hide a function that nobody has. So link once more without it, with
-# stand-ins for the two libraries' functions only: now every other name must be found.
-grep -ho -E '\b(json|utf8proc)_[a-z0-9_]+\(' "$work"/include/*.h | tr -d '(' | sort -u |
+# stand-ins for these libraries' functions only: now every other name must be found.
+grep -ho -E '\b(json|utf8proc|sqlite3)_[a-z0-9_]+\(' "$work"/include/*.h | tr -d '(' | sort -u |
     awk '{ print "int " $1 "(void); int " $1 "(void) { return 0; }" }' > "$work/stand_in.c"
 $zig cc -target aarch64-macos -w -c "$work/stand_in.c" -o "$work/stand_in.o"
 $zig cc -target aarch64-macos -shared -o "$work/closed.dylib" "$work"/*.o

@@ -22,7 +22,8 @@ typedef struct sotto_toolbox_options {
     uint64_t    seed; /* of dice and coins; SOTTO_SEED_RANDOM: a new one */
 } sotto_toolbox_options;
 SOTTO_API sotto_toolbox_options sotto_toolbox_options_default(void);
-/* Makes the file, and the folders above it, where there is none. */
+/* Makes the file (mode 0600), and the folders above it, where there is none. FORMAT: a damaged file; MISMATCH: another
+ * program's; UNSUPPORTED: a newer sotto's. These are left as they are. */
 SOTTO_API sotto_status sotto_toolbox_open(sotto_toolbox **out, const sotto_toolbox_options *opt, sotto_error *err);
 SOTTO_API void         sotto_toolbox_close(sotto_toolbox *box);
 
@@ -37,25 +38,28 @@ typedef enum sotto_tool_effect {
     SOTTO_EFFECT_STOP    /* be quiet */
 } sotto_tool_effect;
 
-/* What a call gave; owned by the caller: initialise with {0}, released by sotto_tool_result_free. */
+/* What a call gave; owned by the caller: initialise with {0}, released by sotto_tool_result_free, and by the next call
+ * that it is given to. */
 typedef struct sotto_tool_result {
     char             *json;   /* an object, for the model: {"result":...}, or {"error":"..."} */
-    char             *spoken; /* the same as one English sentence, for people; "" where nothing is to be said */
-    bool              failed; /* "error": nothing was changed */
+    char             *spoken; /* the same in English, for people to read or hear; "" where nothing is to be said */
+    bool              failed; /* "error": nothing was changed. It may be a question: "For how long ...?" */
     sotto_tool_effect effect;
     int32_t           volume; /* percent */
 } sotto_tool_result;
 SOTTO_API void sotto_tool_result_free(sotto_tool_result *r);
 
 /* Do what a call asks for. A call that cannot be done (an unknown tool, arguments that do not fit, division by zero, no
- * such timer) is no error of this function: the result says so in words. */
+ * such timer) is no error of this function: the result says so in words. An error is what the file or the machine
+ * cannot do: IO, NO_MEMORY, FORMAT. `arguments`: a JSON object of at most 64 KiB; NULL or "": no arguments. */
 SOTTO_API sotto_status sotto_toolbox_call(sotto_toolbox *box, const char *name, const char *arguments,
                                           sotto_tool_result *out, sotto_error *err);
 
-/* Seconds until the next timer or reminder is due: 0 when one is, -1 when there is none. */
+/* Seconds until the next timer or reminder is due: 0 when one is, -1 when there is none, or the file cannot be read.
+ * Another program may add an earlier one: ask again from time to time. */
 SOTTO_API int64_t      sotto_toolbox_next_due(sotto_toolbox *box);
 /* Take the timer or reminder that has been due longest: its sentence in out->spoken, and {"kind","label" or "text",
- * "due"} in out->json. NOT_FOUND: none is due. Once taken it is gone, for other programs too. */
+ * "due"} in out->json, local time. NOT_FOUND: none is due. Once taken it is gone, for other programs too. */
 SOTTO_API sotto_status sotto_toolbox_take_due(sotto_toolbox *box, sotto_tool_result *out, sotto_error *err);
 
 #ifdef __cplusplus

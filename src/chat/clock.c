@@ -58,8 +58,8 @@ static const struct {
     word_kind   kind;
     int         value; /* days from today; weekday; month; hour; hours to add to the half; hour */
 } words[] = {
-    {"at", FILLER, 0}, {"on", FILLER, 0}, {"the", FILLER, 0}, {"next", FILLER, 0}, {"this", FILLER, 0}, {"in", FILLER, 0},
-    {"of", FILLER, 0}, {"o'clock", FILLER, 0}, {"by", FILLER, 0}, {"and", FILLER, 0},
+    {"at", FILLER, 0}, {"on", FILLER, 0}, {"the", FILLER, 0}, {"next", FILLER, 0}, {"this", FILLER, 0},
+    {"in", FILLER, 0}, {"of", FILLER, 0}, {"o'clock", FILLER, 0}, {"by", FILLER, 0}, {"and", FILLER, 0},
     {"today", DAYS, 0}, {"tomorrow", DAYS, 1}, {"sunday", WEEKDAY, 0}, {"monday", WEEKDAY, 1}, {"tuesday", WEEKDAY, 2},
     {"wednesday", WEEKDAY, 3}, {"thursday", WEEKDAY, 4}, {"friday", WEEKDAY, 5}, {"saturday", WEEKDAY, 6},
     {"january", MONTH, 1}, {"february", MONTH, 2}, {"march", MONTH, 3}, {"april", MONTH, 4}, {"may", MONTH, 5},
@@ -97,6 +97,10 @@ static bool take_zone(const char **p, moment *m) {
     return hours <= 14 && minutes < 60;
 }
 
+static bool is_ordinal(const char *p) {
+    return strcmp(p, "st") == 0 || strcmp(p, "nd") == 0 || strcmp(p, "rd") == 0 || strcmp(p, "th") == 0;
+}
+
 /* "17:00", "7:30?", "8.15pm", "8pm", "8", "26th", "2026", "08:00:00+01:00"; the whole word or nothing. */
 static bool read_clock(const char *p, moment *m) {
     int first, second;
@@ -104,7 +108,7 @@ static bool read_clock(const char *p, moment *m) {
     if (m->month > 0 && m->year < 0 && first > 31) return m->year = first, *p == '\0';
     if (m->month > 0 && m->day < 0 && *p != ':') {
         m->day = first;
-        return *p == '\0' || strcmp(p, "st") == 0 || strcmp(p, "nd") == 0 || strcmp(p, "rd") == 0 || strcmp(p, "th") == 0;
+        return *p == '\0' || is_ordinal(p);
     }
     if (m->hour >= 0) return false;
     m->hour = first;
@@ -122,8 +126,7 @@ static bool read_clock(const char *p, moment *m) {
     if (*p == '?') return p[1] == '\0';
     if (strcmp(p, "am") == 0 || strcmp(p, "a.m.") == 0) return m->half = 0, true;
     if (strcmp(p, "pm") == 0 || strcmp(p, "p.m.") == 0) return m->half = 12, true;
-    if (strcmp(p, "st") == 0 || strcmp(p, "nd") == 0 || strcmp(p, "rd") == 0 || strcmp(p, "th") == 0)
-        return m->plain = true;
+    if (is_ordinal(p)) return m->plain = true;
     return *p == '\0';
 }
 
@@ -226,8 +229,8 @@ bool sotto_clock_parse(const char *at, int64_t now, int64_t *out, sotto_buf *why
     }
     anything = m.days >= 0 || m.weekday >= 0 || m.month > 0 || m.hour >= 0 || m.part >= 0;
     if (!understood || !anything || (m.month > 0 && (m.day < 1 || m.month > 12)) || !settle_hour(&m)) {
-        (void)sotto_buf_printf(why, "I do not understand the time \"%s\". Times are written like \"17:00\", \"8:15 pm\", "
-                               "\"tomorrow 08:00\", \"friday\" or \"2026-11-26T08:00\".", at);
+        (void)sotto_buf_printf(why, "I do not understand the time \"%s\". Times are written like \"17:00\", "
+                               "\"8:15 pm\", \"tomorrow 08:00\", \"friday\" or \"2026-11-26T08:00\".", at);
         return false;
     }
     if (first_after(&m, now, out)) return true;

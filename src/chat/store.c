@@ -28,8 +28,8 @@ static const struct {
     sotto_status status;
     const char  *text;
 } failures[] = {
-    {SQLITE_NOTADB, SOTTO_FORMAT, "this is no file of sotto's tools, or it is damaged; move it away to begin with a new one"},
-    {SQLITE_CORRUPT, SOTTO_FORMAT, "this file is damaged; move it away to begin with a new one"},
+    {SQLITE_NOTADB, SOTTO_FORMAT, "this is no file of sotto's tools, or it is damaged; move it away to begin anew"},
+    {SQLITE_CORRUPT, SOTTO_FORMAT, "this file is damaged; move it away to begin anew"},
     {SQLITE_BUSY, SOTTO_IO, "another program holds this file for too long; try again"},
     {SQLITE_LOCKED, SOTTO_IO, "another program holds this file for too long; try again"},
     {SQLITE_FULL, SOTTO_IO, "there is no room left on the disk; nothing was changed"},
@@ -142,10 +142,10 @@ static sotto_status check_owner(sotto_store *s, bool *fresh, sotto_error *err) {
     SOTTO_TRY(sotto_store_run(s, &n, err, "SELECT count(*) FROM sqlite_master", ""));
     *fresh = id == 0 && version == 0 && n == 0;
     if (!*fresh && id != APPLICATION_ID)
-        return sotto_fail(err, SOTTO_MISMATCH, "%s: this is another program's database; give a different path", s->path);
+        return sotto_fail(err, SOTTO_MISMATCH, "%s: this is another program's database; give another path", s->path);
     if (version > SCHEMA_VERSION)
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "%s: a newer sotto wrote this file (version %lld, this one knows %d); "
-                          "use that one", s->path, (long long)version, SCHEMA_VERSION);
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "%s: a newer sotto wrote this file (version %lld, this one knows %d)",
+                          s->path, (long long)version, SCHEMA_VERSION);
     return SOTTO_OK;
 }
 
@@ -176,7 +176,7 @@ static sotto_status prepare_file(sotto_store *s, sotto_error *err) {
     SOTTO_TRY(sotto_store_query(s, &rows, err, "PRAGMA quick_check(1)", ""));
     sotto_status status = sotto_store_next(s, rows, &more, err);
     if (status == SOTTO_OK && (!more || strcmp(sotto_store_text(rows, 0), "ok") != 0))
-        status = sotto_fail(err, SOTTO_FORMAT, "%s: this file is damaged; move it away to begin with a new one", s->path);
+        status = sotto_fail(err, SOTTO_FORMAT, "%s: this file is damaged; move it away to begin anew", s->path);
     (void)sqlite3_finalize(rows);
     return status;
 }

@@ -91,7 +91,8 @@ static size_t characters(const char *text) {
 
 /* The value in the form that tools want it in, in *out: NULL for an empty text. False: it is not what the schema says,
  * and this has been said. */
-static bool check_value(sotto_call *c, const char *tool, const char *name, const char *type, json_t *value, json_t **out) {
+static bool check_value(sotto_call *c, const char *tool, const char *name, const char *type, json_t *value,
+                        json_t **out) {
     bool   integer = strcmp(type, "integer") == 0, number = integer || strcmp(type, "number") == 0;
     double x = json_number_value(value);
     *out = NULL;
@@ -105,8 +106,9 @@ static bool check_value(sotto_call *c, const char *tool, const char *name, const
     sotto_words_clean(&text, json_string_value(value));
     size_t n = characters(text.data ? text.data : "");
     bool   ok = n <= longest(name);
-    if (!ok) (void)sotto_call_refuse(c, "The argument \"%s\" of %s is too long: %zu characters, of at most %zu.", name,
-                                     tool, n, longest(name));
+    if (!ok)
+        (void)sotto_call_refuse(c, "The argument \"%s\" of %s is too long: %zu characters, of at most %zu.", name, tool,
+                                n, longest(name));
     else if (text.len > 0) *out = json_stringn(text.data, text.len);
     if (ok && text.len > 0 && !*out) c->spoken.failed = true; /* out of memory: there will be no answer */
     c->spoken.failed |= text.failed;
@@ -119,7 +121,8 @@ static void check_given(sotto_call *c, const sotto_tool *tool, json_t *given, js
     const char *name;
     json_t     *value;
     json_object_foreach(given, name, value) {
-        json_t *kept, *property = json_object_get(properties, name);
+        json_t     *kept, *property = json_object_get(properties, name);
+        const char *type = json_string_value(json_object_get(property, "type"));
         if (!property && json_object_size(properties) == 0) {
             (void)sotto_call_refuse(c, "%s takes no arguments.", tool->name);
             return;
@@ -129,7 +132,7 @@ static void check_given(sotto_call *c, const sotto_tool *tool, json_t *given, js
             return;
         }
         if (json_is_null(value)) continue;
-        if (!check_value(c, tool->name, name, json_string_value(json_object_get(property, "type")), value, &kept)) return;
+        if (!check_value(c, tool->name, name, type, value, &kept)) return;
         if (kept) (void)json_object_set_new(c->arguments, name, kept);
     }
 }
@@ -150,8 +153,8 @@ static sotto_status check_arguments(sotto_call *c, const sotto_tool *tool, const
     c->arguments = json_object();
     sotto_status status = schema && c->arguments ? SOTTO_OK : sotto_fail_memory(c->err, "a tool's arguments");
     if (status == SOTTO_OK && !json_is_object(given)) {
-        (void)sotto_call_refuse(c, fits ? "The arguments of %s are not a JSON object." : "The arguments of %s are too long.",
-                                tool->name);
+        const char *what = fits ? "not a JSON object" : "too long";
+        (void)sotto_call_refuse(c, "The arguments of %s are %s.", tool->name, what);
     } else if (status == SOTTO_OK) {
         check_given(c, tool, given, json_object_get(schema, "properties"));
         check_required(c, tool, json_object_get(schema, "required"));
@@ -202,7 +205,8 @@ sotto_status sotto_toolbox_call(sotto_toolbox *box, const char *name, const char
     sotto_tool_result result = {0};
     const sotto_tool *tool = sotto_tool_find(name);
     sotto_status      status = SOTTO_OK;
-    if (!clock_is_right(c.now)) return sotto_fail(err, SOTTO_INVALID, "the clock of this machine shows no possible date");
+    if (!clock_is_right(c.now))
+        return sotto_fail(err, SOTTO_INVALID, "the clock of this machine shows no possible date");
     if (!tool) status = sotto_call_refuse(&c, "There is no tool \"%.100s\".", name);
     else status = check_arguments(&c, tool, arguments ? arguments : "");
     if (status == SOTTO_OK) status = c.failed ? make_result(&c, &result) : run_tool(&c, tool, &result);

@@ -55,15 +55,17 @@ sotto_status sotto_tool_add_to_list(sotto_call *c) {
     SOTTO_TRY(sotto_store_run(c->store, &n_all, c->err, "SELECT count(*) FROM items", ""));
     bool there = false;
     for (size_t i = 0; i < l.n; i++) there = there || strcmp(l.items[i].key, key) == 0;
-    if (!there && l.n >= LIST_MAX) return sotto_call_refuse(c, "Your %s list is full: it has %d things.", l.name, LIST_MAX);
-    if (!there && n_all >= ITEMS_MAX) return sotto_call_refuse(c, "Your lists are full: they have %d things.", ITEMS_MAX);
+    if (!there && l.n >= LIST_MAX)
+        return sotto_call_refuse(c, "Your %s list is full: it has %d things.", l.name, LIST_MAX);
+    if (!there && n_all >= ITEMS_MAX)
+        return sotto_call_refuse(c, "Your lists are full: they have %d things.", ITEMS_MAX);
     if (!there)
-        SOTTO_TRY(sotto_store_run(c->store, NULL, c->err, "INSERT INTO items(list, list_key, item, key) VALUES(?, ?, ?, ?)",
-                                  "ssss", l.name, l.key, item, key));
+        SOTTO_TRY(sotto_store_run(c->store, NULL, c->err, "INSERT INTO items(list, list_key, item, key)"
+                                  " VALUES(?, ?, ?, ?)", "ssss", l.name, l.key, item, key));
     c->result = json_pack("{s:s, s:s, s:I}", "list", l.name, there ? "already_there" : "added", item, "count",
                           (json_int_t)l.n + !there);
-    (void)sotto_buf_printf(&c->spoken, there ? "You already have %s on your %s list." : "Added %s to your %s list.", item,
-                           l.name);
+    const char *form = there ? "You already have %s on your %s list." : "Added %s to your %s list.";
+    (void)sotto_buf_printf(&c->spoken, form, item, l.name);
     return SOTTO_OK;
 }
 
@@ -86,7 +88,7 @@ sotto_status sotto_tool_read_list(sotto_call *c) {
     return SOTTO_OK;
 }
 
-/* The item that is meant: the one that is called so, else the only one in whose name the words are. *n: how many are. */
+/* The item that is meant: the one that is called so, else the only one with these words in its name. *n: how many. */
 static size_t choose(const list *l, const char *item, const char *key, size_t *n) {
     size_t chosen = l->n;
     *n = 1;
@@ -150,16 +152,15 @@ sotto_status sotto_tool_remember(sotto_call *c) {
     SOTTO_TRY(sotto_store_run(c->store, NULL, c->err, "DELETE FROM facts WHERE key = ? AND fact = ?", "ss", key, fact));
     SOTTO_TRY(sotto_store_run(c->store, &n, c->err, "SELECT count(*) FROM facts", ""));
     if (n >= FACTS_MAX) return sotto_call_refuse(c, "I remember %d things already; that is all I can keep.", FACTS_MAX);
-    SOTTO_TRY(sotto_store_run(c->store, NULL, c->err, "INSERT INTO facts(subject, key, fact) VALUES(?, ?, ?)", "sss", subject,
-                              key, fact));
+    SOTTO_TRY(sotto_store_run(c->store, NULL, c->err, "INSERT INTO facts(subject, key, fact) VALUES(?, ?, ?)", "sss",
+                              subject, key, fact));
     c->result = json_pack("{s:s, s:s}", "remembered", fact, "subject", subject);
     (void)sotto_buf_puts(&c->spoken, "Noted. ");
     say_fact(&c->spoken, subject, fact);
     return SOTTO_OK;
 }
 
-/* Facts whose subject is this one, or with `loosely` has its words or lends it its own; the newest first. Of one subject
- * the older ones are said to be. */
+/* Facts whose subject is this one, or with `loosely` has its words or lends it its own; the newest first. */
 static sotto_status find_facts(sotto_call *c, const char *subject, const char *key, bool loosely, json_t *facts) {
     sqlite3_stmt *rows;
     bool          more;

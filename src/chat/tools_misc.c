@@ -51,8 +51,8 @@ sotto_status sotto_tool_set_volume(sotto_call *c) {
     bool    to = sotto_call_number(c, "percent", &percent), by = sotto_call_number(c, "delta", &delta);
     int64_t now;
     if (to == by) return sotto_call_refuse(c, "set_volume needs either percent or delta.");
-    SOTTO_TRY(sotto_store_run(c->store, &now, c->err, "SELECT coalesce(max(value), ?) FROM settings WHERE name = 'volume'",
-                              "i", (int64_t)VOLUME_START));
+    SOTTO_TRY(sotto_store_run(c->store, &now, c->err, "SELECT coalesce(max(value), ?) FROM settings"
+                              " WHERE name = 'volume'", "i", (int64_t)VOLUME_START));
     if (by) percent = (double)now + delta;
     c->volume = (int32_t)round(fmin(fmax(percent, 0), 100));
     c->effect = SOTTO_EFFECT_VOLUME;

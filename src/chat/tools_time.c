@@ -70,8 +70,8 @@ static sotto_status load(sotto_call *c, const char *kind, alarm **out, size_t *n
         const char *key = sotto_store_text(rows, 4);
         key = sotto_arena_text(&c->memory, key, strlen(key));
         if (!kept || !key) status = sotto_fail_memory(c->err, "timers");
-        else alarms[(*n)++] = (alarm){sqlite3_column_int64(rows, 0), sotto_store_time(rows, 1), sotto_store_time(rows, 2),
-                                      kept, key};
+        else alarms[(*n)++] = (alarm){sqlite3_column_int64(rows, 0), sotto_store_time(rows, 1),
+                                      sotto_store_time(rows, 2), kept, key};
         if (status != SOTTO_OK) break;
     }
     (void)sqlite3_finalize(rows);
@@ -170,7 +170,7 @@ sotto_status sotto_tool_list_timers(sotto_call *c) {
     return SOTTO_OK;
 }
 
-/* Which of the timers is meant: by its label, by how long it is ("the 5 minute timer"), or because there is only one. */
+/* Which of the timers is meant: by its label, by its length ("the 5 minute timer"), or because there is only one. */
 static sotto_status choose(sotto_call *c, const alarm *timers, size_t n, const char *label, const alarm **out) {
     const char *key;
     *out = !label && n == 1 ? timers : NULL;
@@ -253,7 +253,8 @@ sotto_status sotto_tool_add_reminder(sotto_call *c) {
     if (c->failed) return SOTTO_OK;
     SOTTO_TRY(sotto_call_key(c, text, &key));
     SOTTO_TRY(sotto_store_run(c->store, &n, c->err, "SELECT count(*) FROM alarms WHERE kind = 'reminder'", ""));
-    if (n >= REMINDERS_MAX) return sotto_call_refuse(c, "There are %d reminders already; that is all I can keep.", REMINDERS_MAX);
+    if (n >= REMINDERS_MAX)
+        return sotto_call_refuse(c, "There are %d reminders already; that is all I can keep.", REMINDERS_MAX);
     SOTTO_TRY(sotto_store_run(c->store, NULL, c->err, "INSERT INTO alarms(kind, text, key, seconds, due)"
                               " VALUES('reminder', ?, ?, ?, ?)", "ssii", text, key, due - c->now, due));
     sotto_buf at = {0}, *b = &c->spoken;
@@ -261,8 +262,8 @@ sotto_status sotto_tool_add_reminder(sotto_call *c) {
     c->result = json_pack("{s:s, s:s}", "reminder", text, "at", at.data ? at.data : "");
     sotto_buf_free(&at);
     (void)sotto_buf_puts(b, "Reminder ");
-    if (json_object_get(c->arguments, "in_seconds")) (void)sotto_buf_puts(b, "in "), sotto_say_duration(b, due - c->now, 4);
-    else sotto_say_when(b, due, c->now);
+    if (sotto_call_text(c, "at")) sotto_say_when(b, due, c->now);
+    else (void)sotto_buf_puts(b, "in "), sotto_say_duration(b, due - c->now, 4);
     (void)sotto_buf_printf(b, ": %s", text);
     sotto_say_end(b);
     return SOTTO_OK;
@@ -277,7 +278,8 @@ sotto_status sotto_tool_list_reminders(sotto_call *c) {
     for (size_t i = 0; i < n; i++) {
         sotto_buf at = {0};
         sotto_clock_iso(&at, reminders[i].due, c->now);
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "reminder", reminders[i].text, "at", at.data ? at.data : ""));
+        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "reminder", reminders[i].text, "at",
+                                                    at.data ? at.data : ""));
         sotto_buf_free(&at);
     }
     c->result = json_pack("{s:o}", "reminders", list);
@@ -347,7 +349,8 @@ sotto_status sotto_toolbox_take_due(sotto_toolbox *box, sotto_tool_result *out, 
     if (status == SOTTO_OK && !more) status = sotto_fail(err, SOTTO_NOT_FOUND, "no timer or reminder is due");
     if (status == SOTTO_OK) id = sqlite3_column_int64(row, 0), status = make_due(row, now, &result, err);
     (void)sqlite3_finalize(row);
-    if (status == SOTTO_OK) status = sotto_store_run(&box->store, NULL, err, "DELETE FROM alarms WHERE id = ?", "i", id);
+    if (status == SOTTO_OK)
+        status = sotto_store_run(&box->store, NULL, err, "DELETE FROM alarms WHERE id = ?", "i", id);
     if (status == SOTTO_OK) status = sotto_store_commit(&box->store, err);
     else sotto_store_rollback(&box->store);
     if (status != SOTTO_OK) {

@@ -126,15 +126,15 @@ static const sotto_unit units[] = {
 /* Words and endings that are written in more than one way. */
 static const struct {
     const char *word, *means;
-} spellings[] = {{"sq", "square"}, {"squared", "2"}, {"cu", "cubic"}, {"cubed", "3"}, {"per", "/"}, {"a", "/"}, {"an", "/"},
-                 {"p", "/"}, {"feet", "foot"}, {"inches", "inch"}, {"degree", ""}, {"degrees", ""}, {"deg", ""},
-                 {"of", ""}};
+} spellings[] = {{"sq", "square"}, {"squared", "2"}, {"cu", "cubic"}, {"cubed", "3"}, {"per", "/"}, {"a", "/"},
+                 {"an", "/"}, {"p", "/"}, {"feet", "foot"}, {"inches", "inch"}, {"degree", ""}, {"degrees", ""},
+                 {"deg", ""}, {"of", ""}};
 
 /* Marks that part words, and signs that are words. */
 static const struct {
     const char *sign, *means;
-} marks[] = {{"_", " "}, {"-", " "}, {" ", " "}, {".", ""}, {"^", ""}, {"**", ""}, {"°", ""}, {"º", ""}, {"²", "2"}, {"³", "3"},
-             {"/", " / "}, {"℃", "c"}, {"℉", "f"}, {"(", " "}, {")", " "}};
+} marks[] = {{"_", " "}, {"-", " "}, {" ", " "}, {".", ""}, {"^", ""}, {"**", ""}, {"°", ""}, {"º", ""}, {"²", "2"},
+             {"³", "3"}, {"/", " / "}, {"℃", "c"}, {"℉", "f"}, {"(", " "}, {")", " "}};
 
 static void append_word(sotto_buf *b, sotto_str word, bool singular) {
     static const char *const endings[] = {"metre", "litre"};
@@ -180,16 +180,15 @@ static bool has_name(const sotto_unit *u, const char *key) {
     return false;
 }
 
-static const sotto_unit *find_key(const char *key) {
-    sotto_buf         own = {0};
-    const sotto_unit *found = NULL;
-    for (size_t i = 0; i < SOTTO_COUNT(units) && !found; i++) {
-        sotto_buf_clear(&own);
-        make_key(&own, units[i].name, false);
-        if (own.data && (strcmp(own.data, key) == 0 || has_name(&units[i], key))) found = &units[i];
+/* Whether this is the key of the unit's name: blanks are gone, and "per" is a slash. */
+static bool is_name(const char *name, const char *key) {
+    for (; *name; name++) {
+        bool per = strncmp(name, "_per_", 5) == 0;
+        if (*name == '_' && !per) continue;
+        if (*key++ != (per ? '/' : *name)) return false;
+        if (per) name += 4;
     }
-    sotto_buf_free(&own);
-    return found;
+    return *key == '\0';
 }
 
 const sotto_unit *sotto_unit_find(const char *name) {
@@ -197,7 +196,8 @@ const sotto_unit *sotto_unit_find(const char *name) {
     for (int singular = 0; singular < 2 && !found; singular++) {
         sotto_buf key = {0};
         make_key(&key, name, singular);
-        if (key.data && key.len > 0 && !key.failed) found = find_key(key.data);
+        for (size_t i = 0; i < SOTTO_COUNT(units) && !found && key.len > 0 && !key.failed; i++)
+            if (is_name(units[i].name, key.data) || has_name(&units[i], key.data)) found = &units[i];
         sotto_buf_free(&key);
     }
     return found;

@@ -59,19 +59,29 @@ TEST(forms_of_the_small_model) {
 
 TEST(forms_of_other_models) {
     static const char *const cases[][2] = {
-        {"2026-11-26T18:00", "2026-11-26T18:00"}, {"2026-11-27 08:05", "2026-11-27T08:05"}, {"2026-12-24", "2026-12-24T09:00"},
+        {"2026-11-26T18:00", "2026-11-26T18:00"}, {"2026-11-27 08:05", "2026-11-27T08:05"}, {"2026-12-24",
+        "2026-12-24T09:00"},
         {"2026-11-27T08:00:30", "2026-11-27T08:00"}, {"2026-11-27T08:00:00.000Z", "2026-11-27T09:00"},
         {"2026-11-27T08:00+05:30", "2026-11-27T03:30"}, {"2026-11-27T08:00-0500", "2026-11-27T14:00"},
-        {"8 am", "2026-11-27T08:00"}, {"8am", "2026-11-27T08:00"}, {"8:15 pm", "2026-11-26T20:15"}, {"8:15pm", "2026-11-26T20:15"},
-        {"8 P.M.", "2026-11-26T20:00"}, {"12 am", "2026-11-27T00:00"}, {"12 pm", "2026-11-27T12:00"}, {"8", "2026-11-26T20:00"},
-        {"8.30 pm", "2026-11-26T20:30"}, {"17h30", "2026-11-26T17:30"}, {"1730", "2026-11-26T17:30"}, {"0800", "2026-11-27T08:00"},
+        {"8 am", "2026-11-27T08:00"}, {"8am", "2026-11-27T08:00"}, {"8:15 pm", "2026-11-26T20:15"}, {"8:15pm",
+        "2026-11-26T20:15"},
+        {"8 P.M.", "2026-11-26T20:00"}, {"12 am", "2026-11-27T00:00"}, {"12 pm", "2026-11-27T12:00"}, {"8",
+        "2026-11-26T20:00"},
+        {"8.30 pm", "2026-11-26T20:30"}, {"17h30", "2026-11-26T17:30"}, {"1730", "2026-11-26T17:30"}, {"0800",
+        "2026-11-27T08:00"},
         {"at 5 o'clock", "2026-11-26T17:00"}, {"noon", "2026-11-27T12:00"}, {"midnight", "2026-11-27T00:00"},
-        {"tonight at midnight", "2026-11-27T00:00"}, {"today 24:00", "2026-11-27T00:00"}, {"tonight", "2026-11-26T19:00"},
-        {"tonight at 8", "2026-11-26T20:00"}, {"this evening", "2026-11-26T19:00"}, {"tomorrow morning", "2026-11-27T09:00"},
-        {"tomorrow morning at 7:15", "2026-11-27T07:15"}, {"friday afternoon", "2026-11-27T15:00"}, {"next Monday", "2026-11-30T09:00"},
-        {"Friday, 8 PM", "2026-11-27T20:00"}, {"Tue at 8:00 am", "2026-12-01T08:00"}, {"december 3 at noon", "2026-12-03T12:00"},
-        {"3 December", "2026-12-03T09:00"}, {"Dec. 3rd, 2027 at 4 pm", "2027-12-03T16:00"}, {"the 3rd of december", "2026-12-03T09:00"},
-        {"november 26 at 8 am", "2027-11-26T08:00"}, {"february 29", "2028-02-29T09:00"}, {"8 in the evening", "2026-11-26T20:00"}};
+        {"tonight at midnight", "2026-11-27T00:00"}, {"today 24:00", "2026-11-27T00:00"}, {"tonight",
+        "2026-11-26T19:00"},
+        {"tonight at 8", "2026-11-26T20:00"}, {"this evening", "2026-11-26T19:00"}, {"tomorrow morning",
+        "2026-11-27T09:00"},
+        {"tomorrow morning at 7:15", "2026-11-27T07:15"}, {"friday afternoon", "2026-11-27T15:00"}, {"next Monday",
+        "2026-11-30T09:00"},
+        {"Friday, 8 PM", "2026-11-27T20:00"}, {"Tue at 8:00 am", "2026-12-01T08:00"}, {"december 3 at noon",
+        "2026-12-03T12:00"},
+        {"3 December", "2026-12-03T09:00"}, {"Dec. 3rd, 2027 at 4 pm", "2027-12-03T16:00"}, {"the 3rd of december",
+        "2026-12-03T09:00"},
+        {"november 26 at 8 am", "2027-11-26T08:00"}, {"february 29", "2028-02-29T09:00"}, {"8 in the evening",
+        "2026-11-26T20:00"}};
     (void)setenv("TZ", berlin, 1);
     for (size_t i = 0; i < SOTTO_COUNT(cases); i++) {
         const char *got = meant(cases[i][0], THURSDAY_1PM), *iso = strrchr(got, ',');
@@ -81,16 +91,20 @@ TEST(forms_of_other_models) {
 }
 
 TEST(what_is_not_understood_or_over) {
-    static const char *const unclear[] = {"", " ", "soon", "25:00", "12:60", "13 am", "pm", "12:5:x", "2026-13-01", "2026-11", "12:00 13:00",
-                                          "8 am pm", "99999999999", "2026-11-26T", "am 8 9", "december", "\xff\xfe", "17:00Q",
-                                          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "2026-11-27T08:00+99:00"};
+    static const char *const unclear[] = {"", " ", "soon", "25:00", "12:60", "13 am", "pm", "12:5:x", "2026-13-01",
+    "2026-11", "12:00 13:00",
+                                          "8 am pm", "99999999999", "2026-11-26T", "am 8 9", "december", "\xff\xfe",
+                                          "17:00Q",
+                                          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                          "2026-11-27T08:00+99:00"};
     (void)setenv("TZ", berlin, 1);
     for (size_t i = 0; i < SOTTO_COUNT(unclear); i++) {
         if (!strstr(meant(unclear[i], THURSDAY_1PM), "I do not understand the time")) printf("%s: ", unclear[i]);
         CHECK(strstr(meant(unclear[i], THURSDAY_1PM), "I do not understand the time"));
     }
     CHECK_STR(meant("today 08:00", THURSDAY_1PM), "The time \"today 08:00\" is already over, or there is no such day.");
-    static const char *const over[] = {"2026-11-26T12:00", "2020-01-01", "february 30", "2027-02-29", "today 9 am", "0001-01-01"};
+    static const char *const over[] = {"2026-11-26T12:00", "2020-01-01", "february 30", "2027-02-29", "today 9 am",
+    "0001-01-01"};
     for (size_t i = 0; i < SOTTO_COUNT(over); i++) CHECK(strstr(meant(over[i], THURSDAY_1PM), "is already over"));
 }
 
@@ -114,13 +128,15 @@ TEST(hours_that_the_clock_leaves_out_or_shows_twice) {
 }
 
 TEST(every_minute_of_a_year_comes_back) {
-    const char *const zones[] = {berlin, new_york, "UTC0", "NZST-12NZDT,M9.5.0,M4.1.0/3", "LHST-10:30LHDT-11,M10.1.0,M4.1.0"};
+    const char *const zones[] = {berlin, new_york, "UTC0", "NZST-12NZDT,M9.5.0,M4.1.0/3",
+    "LHST-10:30LHDT-11,M10.1.0,M4.1.0"};
     for (size_t z = 0; z < SOTTO_COUNT(zones); z++) {
         (void)setenv("TZ", zones[z], 1);
         int wrong = 0;
         for (int64_t t = THURSDAY_1PM, back; t < THURSDAY_1PM + 366 * 86400; t += 900) {
             sotto_wall w, again;
-            if (!sotto_wall_from_unix(&w, t) || !sotto_wall_to_unix(&w, &back) || !sotto_wall_from_unix(&again, back)) wrong++;
+            bool shown = sotto_wall_from_unix(&w, t) && sotto_wall_to_unix(&w, &back);
+            if (!shown || !sotto_wall_from_unix(&again, back)) wrong++;
             else wrong += (back != t && back != t - 3600 && back != t - 1800) || memcmp(&w, &again, sizeof w) != 0;
         }
         CHECK_INT(wrong, 0);

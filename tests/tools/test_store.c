@@ -180,10 +180,10 @@ TEST(kill_9_loses_nothing_that_was_acknowledged) {
         (void)close(ends[0]);
         int status = 0;
         CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
-        if (last < 0) continue; /* killed before there was a file */
-        long long n = query("SELECT count(*) FROM facts");
+        long long n = query("SELECT count(DISTINCT fact) FROM facts");
+        if (n <= 0 && last < 0) continue;      /* killed before anything was written */
         CHECK(n == last + 1 || n == last + 2); /* one may be written and not yet told */
-        CHECK_INT(query("SELECT max(id) FROM facts"), n);
+        CHECK_INT(query("SELECT max(CAST(substr(fact, 2) AS INTEGER)) FROM facts"), n - 1);
         next = (int)n;
     }
     CHECK(next > 0);
@@ -222,7 +222,8 @@ static int fill_disk(void) {
     CHECK(n > 5 && n < 1000);
     CHECK_INT(err.status, SOTTO_IO);
     CHECK(strstr(err.message, path));
-    CHECK_STR(test_call(box, "recall", "{\"subject\":\"s9999\"}"), "You have told me nothing about s9999."); /* it goes on */
+    CHECK_STR(test_call(box, "recall",
+    "{\"subject\":\"s9999\"}"), "You have told me nothing about s9999."); /* it goes on */
     sotto_tool_result_free(&r);
     done(box);
     return n > 250 ? 250 : n;
@@ -266,7 +267,7 @@ TEST(files_that_are_not_ours_stay_as_they_are) {
     CHECK(fingerprint() == before);
 
     FILE *f = fopen(path, "wb");
-    CHECK(f && fputs("This is a letter to a friend, and it is long enough to be no empty database. Dear friend, ...\n", f) >= 0);
+    CHECK(f && fputs("A letter to a friend, long enough to be no empty database. Dear friend, how are you?\n", f) >= 0);
     if (f) (void)fclose(f);
     before = fingerprint();
     sotto_error err = open_fails(SOTTO_FORMAT);

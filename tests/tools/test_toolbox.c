@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <jansson.h>
 
+#include "tools/rows.h"
 #include "tools/toolbox.h"
 
 /* A call, its sentence, and what is in the JSON (NULL: the error, which is the sentence). */
@@ -82,7 +83,8 @@ TEST(timers) {
         {"set_timer", "{\"label\":\"pizza\"}", "For how long should I set the timer?", NULL},
         {"set_timer", "{\"seconds\":0.4}", "A timer runs for at least 1 second.", NULL},
         {"set_timer", "{\"seconds\":-60}", "A timer runs for at least 1 second.", NULL},
-        {"set_timer", "{\"seconds\":1e300}", "A timer runs for at most 366 days; a reminder can come later than that.", NULL},
+        {"set_timer", "{\"seconds\":1e300}",
+        "A timer runs for at most 366 days; a reminder can come later than that.", NULL},
         {"set_timer", "{\"seconds\":480,\"label\":\" the  pasta \"}", "Timer for pasta: 8 minutes.",
          "{\"result\":{\"timer\":\"pasta\",\"seconds\":480,\"ends\":\"12:08\"}}"},
         {"list_timers", "{}", "Your timer for pasta has 8 minutes left.",
@@ -93,17 +95,20 @@ TEST(timers) {
          "{\"result\":{\"timer\":\"\",\"seconds\":390,\"ends\":\"12:06\"}}"},
         {"set_timer", "{\"seconds\":86400}", "Another timer: 1 day.",
          "{\"result\":{\"timer\":\"\",\"seconds\":86400,\"ends\":\"2026-11-27T12:00\"}}"},
-        {"cancel_timer", "{}", "Which one? You have 3 timers: one for 6 minutes and 30 seconds, 6 minutes and 30 seconds left, "
+        {"cancel_timer", "{}",
+        "Which one? You have 3 timers: one for 6 minutes and 30 seconds, 6 minutes and 30 seconds left, "
          "Pasta, 12 minutes left, and one for 1 day, 1 day left.", NULL},
         {"cancel_timer", "{\"label\":\"1 days\"}", "The timer for 1 day is cancelled.",
          "{\"result\":{\"cancelled\":1,\"timer\":\"\"}}"},
-        {"cancel_timer", "{\"label\":\"rice\"}", "There is no timer for rice. You have 2 timers: one for 6 minutes and 30 seconds, "
+        {"cancel_timer", "{\"label\":\"rice\"}",
+        "There is no timer for rice. You have 2 timers: one for 6 minutes and 30 seconds, "
          "6 minutes and 30 seconds left, and Pasta, 12 minutes left.", NULL},
         {"cancel_timer", "{\"label\":\"my pasta\"}", "The timer for Pasta is cancelled.",
          "{\"result\":{\"cancelled\":1,\"timer\":\"Pasta\"}}"},
         {"cancel_timer", "{}", "The timer for 6 minutes and 30 seconds is cancelled.",
          "{\"result\":{\"cancelled\":1,\"timer\":\"\"}}"},
-        {"set_timer", "{\"seconds\":60}", "Timer: 1 minute.", "{\"result\":{\"timer\":\"\",\"seconds\":60,\"ends\":\"12:01\"}}"},
+        {"set_timer", "{\"seconds\":60}", "Timer: 1 minute.",
+        "{\"result\":{\"timer\":\"\",\"seconds\":60,\"ends\":\"12:01\"}}"},
         {"cancel_timer", "{\"label\":\"All\"}", "1 timer cancelled.", "{\"result\":{\"cancelled\":1}}"}};
     ONCE(steps);
 }
@@ -119,7 +124,8 @@ TEST(limits) {
         (void)snprintf(text, sizeof text, "{\"list\":\"x\",\"item\":\"thing %d\"}", i);
         (void)test_call(box, "add_to_list", text);
     }
-    CHECK_STR(test_call(box, "add_to_list", "{\"list\":\"x\",\"item\":\"one more\"}"), "Your x list is full: it has 500 things.");
+    CHECK_STR(test_call(box, "add_to_list",
+    "{\"list\":\"x\",\"item\":\"one more\"}"), "Your x list is full: it has 500 things.");
     CHECK(strstr(test_call(box, "read_list", "{\"list\":\"x\"}"), "thing 19 and 480 more."));
     for (int i = 0; i < 1000; i++) (void)test_call(box, "add_reminder", "{\"text\":\"go\",\"in_seconds\":60}");
     CHECK_STR(test_call(box, "add_reminder", "{\"text\":\"go\",\"in_seconds\":60}"),
@@ -151,19 +157,23 @@ TEST(reminders) {
         {"add_reminder", "{\"text\":\"x\",\"in_seconds\":0}", "A reminder comes in 1 second at the earliest.", NULL},
         {"add_reminder", "{\"text\":\"x\",\"in_seconds\":1e12}", "A reminder comes in 20 years at the latest.", NULL},
         {"add_reminder", "{\"text\":\"x\",\"at\":\"9000-01-01\"}", "A reminder comes in 20 years at the latest.", NULL},
-        {"add_reminder", "{\"text\":\"x\",\"at\":\"soon\"}", "I do not understand the time \"soon\". Times are written like "
+        {"add_reminder", "{\"text\":\"x\",\"at\":\"soon\"}",
+        "I do not understand the time \"soon\". Times are written like "
          "\"17:00\", \"8:15 pm\", \"tomorrow 08:00\", \"friday\" or \"2026-11-26T08:00\".", NULL},
         {"add_reminder", "{\"text\":\"x\",\"at\":\"today 11:00\"}",
          "The time \"today 11:00\" is already over, or there is no such day.", NULL},
         {"add_reminder", "{\"text\":\"call mom\",\"at\":\"tomorrow 08:00\"}", "Reminder tomorrow at 8 AM: call mom.",
          "{\"result\":{\"reminder\":\"call mom\",\"at\":\"2026-11-27T08:00\"}}"},
-        {"add_reminder", "{\"text\":\"The rent is due!\",\"at\":\"7:30?\"}", "Reminder today at 7:30 PM: The rent is due!",
+        {"add_reminder", "{\"text\":\"The rent is due!\",\"at\":\"7:30?\"}",
+        "Reminder today at 7:30 PM: The rent is due!",
          "{\"result\":{\"reminder\":\"The rent is due!\",\"at\":\"19:30\"}}"},
         {"add_reminder", "{\"text\":\"stretch\",\"in_seconds\":5400}", "Reminder in 1 hour and 30 minutes: stretch.",
          "{\"result\":{\"reminder\":\"stretch\",\"at\":\"13:30\"}}"},
-        {"list_reminders", "{}", "You have 3 reminders: stretch, today at 1:30 PM, The rent is due!, today at 7:30 PM, and "
+        {"list_reminders", "{}",
+        "You have 3 reminders: stretch, today at 1:30 PM, The rent is due!, today at 7:30 PM, and "
          "call mom, tomorrow at 8 AM.", "{\"result\":{\"reminders\":[{\"reminder\":\"stretch\",\"at\":\"13:30\"},"
-         "{\"reminder\":\"The rent is due!\",\"at\":\"19:30\"},{\"reminder\":\"call mom\",\"at\":\"2026-11-27T08:00\"}]}}"}};
+         "{\"reminder\":\"The rent is due!\",\"at\":\"19:30\"},"
+         "{\"reminder\":\"call mom\",\"at\":\"2026-11-27T08:00\"}]}}"}};
     ONCE(steps);
 }
 
@@ -183,7 +193,8 @@ TEST(what_falls_due) {
     CHECK_STR(test_result.json, "{\"kind\":\"reminder\",\"text\":\"call mom\",\"due\":\"2026-11-26T12:00\"}");
     CHECK_STR(test_due(box), "not found");
     test_now += 65;
-    CHECK_STR(test_call(box, "list_timers", ""), "You have 2 timers: tea, time is up, and one for 1 minute and 30 seconds, "
+    CHECK_STR(test_call(box, "list_timers",
+    ""), "You have 2 timers: tea, time is up, and one for 1 minute and 30 seconds, "
                                                  "time is up.");
     CHECK_STR(test_due(box), "Your timer for tea is up.");
     CHECK_STR(test_result.json, "{\"kind\":\"timer\",\"label\":\"tea\",\"due\":\"2026-11-26T12:01\"}");
@@ -219,7 +230,8 @@ TEST(sums_and_units) {
          "{\"result\":{\"value\":2.54,\"unit\":\"centimeter\"}}"},
         {"convert_units", "{\"value\":26.2,\"from\":\"miles\",\"to\":\"meters\"}", "26.2 miles is 42165 meters.",
          "{\"result\":{\"value\":42164.8128,\"unit\":\"meter\"}}"},
-        {"convert_units", "{\"value\":98.6,\"from\":\"F\",\"to\":\"celsius\"}", "98.6 degrees Fahrenheit is 37 degrees Celsius.",
+        {"convert_units", "{\"value\":98.6,\"from\":\"F\",\"to\":\"celsius\"}",
+        "98.6 degrees Fahrenheit is 37 degrees Celsius.",
          "{\"result\":{\"value\":37,\"unit\":\"celsius\"}}"},
         {"convert_units", "{\"value\":8,\"from\":\"ounces\",\"to\":\"ml\"}", "8 fluid ounces is 236.6 milliliters.",
          "{\"result\":{\"value\":236.5882365,\"unit\":\"milliliter\"}}"},
@@ -253,9 +265,11 @@ TEST(lists) {
          "{\"result\":{\"list\":\"shopping\",\"added\":\"almond milk\",\"count\":3}}"},
         {"remove_from_list", "{\"list\":\"shopping\",\"item\":\"milk\"}",
          "Which one? Your shopping list has oat milk and almond milk.", NULL},
-        {"add_to_list", "{\"list\":\"shopping\",\"item\":\"all-purpose flour\"}", "Added all-purpose flour to your shopping list.",
+        {"add_to_list", "{\"list\":\"shopping\",\"item\":\"all-purpose flour\"}",
+        "Added all-purpose flour to your shopping list.",
          "{\"result\":{\"list\":\"shopping\",\"added\":\"all-purpose flour\",\"count\":4}}"},
-        {"remove_from_list", "{\"list\":\"shopping\",\"item\":\"flour\"}", "Removed all-purpose flour from your shopping list.",
+        {"remove_from_list", "{\"list\":\"shopping\",\"item\":\"flour\"}",
+        "Removed all-purpose flour from your shopping list.",
          "{\"result\":{\"list\":\"shopping\",\"removed\":\"all-purpose flour\",\"count\":3}}"},
         {"remove_from_list", "{\"list\":\"shopping\",\"item\":\"all\"}", "Your shopping list is empty now.",
          "{\"result\":{\"list\":\"shopping\",\"removed\":3,\"count\":0}}"},
@@ -264,11 +278,13 @@ TEST(lists) {
          "{\"result\":{\"list\":\"to do\",\"added\":\"wash the car\",\"count\":1}}"},
         {"read_list", "{\"list\":\"to-do\"}", "On your to do list: wash the car.",
          "{\"result\":{\"list\":\"to do\",\"items\":[\"wash the car\"]}}"},
-        {"read_list", "{\"list\":\"TODO\"}", "On your to do list: wash the car.",
+        {"read_list", "{\"list\":\"ToDo\"}", "On your to do list: wash the car.",
          "{\"result\":{\"list\":\"to do\",\"items\":[\"wash the car\"]}}"},
-        {"add_to_list", "{\"list\":\"grocery\",\"item\":\"1.5 l of juice\"}", "Added 1.5 l of juice to your grocery list.",
+        {"add_to_list", "{\"list\":\"grocery\",\"item\":\"1.5 l of juice\"}",
+        "Added 1.5 l of juice to your grocery list.",
          "{\"result\":{\"list\":\"grocery\",\"added\":\"1.5 l of juice\",\"count\":1}}"},
-        {"add_to_list", "{\"list\":\"groceries\",\"item\":\"15 l of juice\"}", "Added 15 l of juice to your grocery list.",
+        {"add_to_list", "{\"list\":\"groceries\",\"item\":\"15 l of juice\"}",
+        "Added 15 l of juice to your grocery list.",
          "{\"result\":{\"list\":\"grocery\",\"added\":\"15 l of juice\",\"count\":2}}"},
         {"add_to_list", "{\"list\":\"\\u00c4pfel\",\"item\":\"Boskoop\"}", "Added Boskoop to your \u00c4pfel list.",
          "{\"result\":{\"list\":\"\u00c4pfel\",\"added\":\"Boskoop\",\"count\":1}}"},
@@ -303,7 +319,8 @@ TEST(memories) {
          "{\"result\":{\"remembered\":\"May 4\",\"subject\":\"Dad's birthday\"}}"},
         {"recall", "{\"subject\":\"dads birthday\"}", "Dad's birthday: May 4.",
          "{\"result\":{\"facts\":[{\"subject\":\"Dad's birthday\",\"fact\":\"May 4\"}]}}"},
-        {"remember", "{\"subject\":\"x'); DROP TABLE facts; --\",\"fact\":\"?1 %s %n\"}", "Noted. X'); DROP TABLE facts; --: ?1 %s %n.",
+        {"remember", "{\"subject\":\"x'); DROP TABLE facts; --\",\"fact\":\"?1 %s %n\"}",
+        "Noted. X'); DROP TABLE facts; --: ?1 %s %n.",
          "{\"result\":{\"remembered\":\"?1 %s %n\",\"subject\":\"x'); DROP TABLE facts; --\"}}"}};
     ONCE(steps);
 }
@@ -341,7 +358,8 @@ TEST(chance) {
     int            count[7] = {0}, heads = 0;
     for (int i = 0; i < 60; i++) {
         (void)test_call(box, "roll_dice", "{\"count\":100}");
-        json_t *rolls = json_loads(test_result.json, 0, NULL), *roll, *all = json_object_get(json_object_get(rolls, "result"), "rolls");
+        json_t *answer = json_loads(test_result.json, 0, NULL), *roll;
+        json_t *all = json_object_get(json_object_get(answer, "result"), "rolls");
         size_t  k;
         CHECK_INT(json_array_size(all), 100);
         json_array_foreach(all, k, roll) {
@@ -349,7 +367,7 @@ TEST(chance) {
             CHECK(x >= 1 && x <= 6);
             count[x >= 1 && x <= 6 ? x : 0]++;
         }
-        json_decref(rolls);
+        json_decref(answer);
     }
     for (int i = 1; i <= 6; i++) CHECK(count[i] > 850 && count[i] < 1150); /* five standard deviations of 29 */
     for (int i = 0; i < 1000; i++) heads += strcmp(test_call(box, "flip_coin", ""), "Heads.") == 0;
@@ -389,6 +407,29 @@ TEST(arguments_are_held_to_the_schema) {
         {"set_timer", "{\"label\":\"\xff\"}", "The arguments of set_timer are not a JSON object.", NULL},
         {"list_timers", "{}", "You have no timers.", "{\"result\":{\"timers\":[]}}"}};
     ONCE(steps);
+}
+
+static sotto_toolbox *starter_box;
+
+/* Refused may be what depends on what was said before. */
+static void check_call(char **fields) {
+    static const char *const may_be_refused[] = {"For how long ", "When should I ", "Which one? ",
+    "There is no timer for ",
+                                                 "No timer is ", "You have told me nothing ", " list has no ",
+                                                 "already empty"};
+    const char *spoken = test_call(starter_box, fields[0], fields[1]);
+    bool        fine = !test_result.failed;
+    for (size_t i = 0; i < sizeof may_be_refused / sizeof *may_be_refused; i++)
+        fine = fine || strstr(spoken, may_be_refused[i]);
+    test_checks++;
+    if (!fine) TEST_FAIL("%s(%s): %s", fields[0], fields[1], spoken);
+}
+
+TEST(everything_that_the_small_model_writes) {
+    starter_box = test_toolbox(":memory:");
+    CHECK(test_rows("tools/calls.txt", 2, check_call) > 500);
+    sotto_tool_result_free(&test_result);
+    sotto_toolbox_close(starter_box);
 }
 
 TEST(a_clock_that_is_wrong_is_an_error) {

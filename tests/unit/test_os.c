@@ -117,6 +117,22 @@ TEST(path_make_folder_and_kind) {
     CHECK(strstr(err.message, "file") != NULL);
 }
 
+TEST(path_make_file) {
+    sotto_error err = {0};
+    struct stat st;
+    char        path[256], below[300];
+    (void)snprintf(path, sizeof path, "%s", scratch_path("made"));
+    CHECK_OK(sotto_path_make_file(path, &err), err);
+    CHECK(stat(path, &st) == 0 && st.st_size == 0);
+    CHECK_INT(st.st_mode & 0777, 0600);
+    put_file(path, "kept", 4);
+    CHECK_OK(sotto_path_make_file(path, &err), err);
+    CHECK(stat(path, &st) == 0 && st.st_size == 4);
+    (void)snprintf(below, sizeof below, "%s/below", path);
+    CHECK_INT(sotto_path_make_file(below, &err), SOTTO_NOT_FOUND);
+    CHECK(strstr(err.message, below) && strstr(err.message, "cannot make this file"));
+}
+
 #if !defined(__APPLE__)
 TEST(path_user_folders) {
     static const struct {

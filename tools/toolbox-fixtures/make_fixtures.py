@@ -122,6 +122,23 @@ def sums():
     return [f"{text}\t{x:.20g}" for text, x in rows.items()]
 
 
+# ---- calls -----------------------------------------------------------------------------------------------------------
+
+def calls():
+    """Every call that tests/starter expects of the small model, its sums worked out as the model's reader does."""
+    rows, value = {}, evaluator()
+    for f in sorted((ROOT / "tests/starter").glob("*.jsonl")):
+        for line in f.read_text().splitlines():
+            for turn in json.loads(line)["turns"]:
+                expected = turn["expect"] if isinstance(turn["expect"], list) else [turn["expect"]]
+                for text in (e for e in expected if e.startswith("[")):
+                    for call in ast.parse(re.sub(r"\bfrom=", "from_=", text), mode="eval").body.elts:
+                        given = {k.arg.rstrip("_"): k.value.value if isinstance(getattr(k.value, "value", None), str)
+                                 else value(ast.unparse(k.value)) for k in call.keywords}
+                        rows[f"{call.func.id}\t{json.dumps(given)}"] = True
+    return list(rows)
+
+
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 
 def said(x, digits, aloud):
@@ -212,6 +229,7 @@ def units():
 
 HEAD = "# Written by tools/toolbox-fixtures/make_fixtures.py: "
 for name, rows, what in (("calculate", sums(), "expression, value"),
+                         ("calls", calls(), "tool, arguments"),
                          ("numbers", numbers(), "number, digits, as written, as said"),
                          ("units", units(), "value, from, to, name of that unit, value")):
     (OUT / f"{name}.txt").write_text(f"{HEAD}{what}\n" + "\n".join(rows) + "\n")
