@@ -13,6 +13,7 @@
  *    enum and const there is none. */
 #include "grammar/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { DEPTH_MAX = 128 };

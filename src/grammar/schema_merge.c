@@ -1,6 +1,7 @@
 /* What stands in several places of a schema: $ref, allOf, and whether the alternatives of oneOf exclude each other. */
 #include "grammar/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* PAIRS_MAX bounds what is compared with each other; LOOKS_MAX how much is looked at to tell alternatives apart. */

@@ -2,6 +2,8 @@
  * accept and refuse, and which sentences say what is wrong with others. */
 #include "test.h"
 
+#include <sotto/sotto.h>
+
 #include "grammar/grammar.h"
 
 static json_t *load(const char *path) {
@@ -14,9 +16,10 @@ static json_t *load(const char *path) {
 static sotto_status open_case(sotto_grammar **out, const json_t *one, sotto_error *err) {
     const json_t *gbnf = json_object_get(one, "grammar"), *schema = json_object_get(one, "schema");
     if (gbnf) return sotto_grammar_open(out, json_string_value(gbnf), json_string_length(gbnf), err);
-    char *text = json_is_string(schema) ? strdup(json_string_value(schema)) : json_dumps(schema, JSON_ENCODE_ANY);
+    char        *dumped = json_is_string(schema) ? NULL : json_dumps(schema, JSON_ENCODE_ANY);
+    const char  *text = dumped ? dumped : json_string_value(schema);
     sotto_status status = sotto_grammar_open_schema(out, text, strlen(text), err);
-    free(text);
+    free(dumped);
     return status;
 }
 
