@@ -61,7 +61,6 @@ static void walk(const sotto_grammar *g, const sotto_vocabulary *v, const sotto_
         const float *masked = sotto_constraint_mask(c, logits);
         size_t       n_allowed = check_mask(c, masked, n_logits);
         if (n_allowed == 0) break;
-       
         int32_t id = (int32_t)(test_random(seed) % (uint64_t)n_logits);
         while (masked[id] != 1) id = (id + 1) % n_logits;
         CHECK(sotto_constraint_accept(c, id));
