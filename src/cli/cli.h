@@ -62,7 +62,7 @@ typedef struct sotto_cli_settings {
     uint64_t    memory_limit;
     const char *session;
 
-    const char     *prompt, *system; /* request */
+    const char     *prompt, *system, *grammar, *json_schema; /* request */
     bool            raw, thinking, ignore_end, slide, tools, no_tools, dry_run_tools;
     const char     *tools_file;
     int32_t         max_tokens, logprobs;
@@ -188,6 +188,7 @@ typedef struct sotto_cli_engine {
     sotto_session     *session;
     sotto_sampling     sampling;
     sotto_logit_bias  *bias; /* that sampling.bias lends */
+    sotto_grammar     *grammar; /* NULL: answers are free */
     const char        *tools; /* offered to the model; NULL: none */
     sotto_toolbox     *toolbox; /* NULL: calls are chosen but not executed */
     bool               hears_results;
