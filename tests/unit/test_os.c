@@ -131,6 +131,7 @@ TEST(path_make_file) {
     (void)snprintf(below, sizeof below, "%s/below", path);
     CHECK_INT(sotto_path_make_file(below, &err), SOTTO_NOT_FOUND);
     CHECK(strstr(err.message, below) && strstr(err.message, "cannot make this file"));
+    CHECK_INT(unlink(path), 0);
 }
 
 #if !defined(__APPLE__)
