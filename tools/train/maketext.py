@@ -211,9 +211,9 @@ class Maker:
             out = self.joined()
         else:
             out = self.turns(self.draw_template(name))
-        if name is None and rng.random() < 0.3 and not out[0][1].startswith("[stop"):  # alone, "cancel" is stop
+        if name is None and rng.random() < 0.22 and not out[0][1].startswith("[stop"):  # alone, "cancel" is stop
             before = []
-            for _ in range(rng.choice((1, 1, 2, 3))):
+            for _ in range(rng.choice((1, 1, 1, 2, 3))):
                 t = self.draw_template()
                 if len(t.turns) <= 2:
                     before += self.turns(t)
