@@ -233,7 +233,7 @@ SOTTO_API sotto_sampling sotto_sampling_default(const sotto_model *model);
  *    it cannot say and what would be lost is an error that names the keyword, and never ignored.
  *
  * INVALID with line and column (GBNF) or JSON pointer (schema): a syntax error, an unknown rule, endless left
- * recursion. LIMIT: more than 1 MiB or 64k rules. */
+ * recursion. UNSUPPORTED: what a grammar cannot say. LIMIT: more than 1 MiB or 64k rules. */
 typedef struct sotto_grammar sotto_grammar;
 SOTTO_API sotto_status sotto_grammar_open(sotto_grammar **out, const char *gbnf, size_t n, sotto_error *err);
 SOTTO_API sotto_status sotto_grammar_open_schema(sotto_grammar **out, const char *schema, size_t n, sotto_error *err);

@@ -174,6 +174,7 @@ sotto_status sotto_cli_answer_make(sotto_cli_engine *e, const sotto_cli_settings
     o.ignore_end = s->ignore_end;
     o.top_logprobs = s->logprobs;
     o.slide = s->slide;
+    o.grammar = e->grammar;
     if (window->keep > o.keep) o.keep = window->keep;
     o.turns = window->turns;
     o.n_turns = window->n_turns;

@@ -58,7 +58,7 @@ typedef struct sotto_cli_settings {
     uint64_t    memory_limit;
     const char *session;
 
-    const char     *prompt, *system; /* request */
+    const char     *prompt, *system, *grammar, *json_schema; /* request */
     bool            raw, thinking, ignore_end, slide;
     int32_t         max_tokens, logprobs;
     sotto_cli_texts stops, biases;
@@ -183,6 +183,7 @@ typedef struct sotto_cli_engine {
     sotto_session     *session;
     sotto_sampling     sampling;
     sotto_logit_bias  *bias; /* that sampling.bias lends */
+    sotto_grammar     *grammar; /* NULL: answers are free */
     sotto_cli_progress progress;
     double             load_ms;
     bool               slid; /* the session has dropped tokens and went on */

@@ -39,6 +39,28 @@ static int parse_biases(const sotto_cli_settings *s, sotto_cli_engine *e) {
     return SOTTO_EXIT_OK;
 }
 
+/* The text of --json-schema may be the schema itself, or the path of a file, as --grammar's always is. */
+static sotto_status open_grammar(const sotto_cli_settings *s, sotto_cli_engine *e, sotto_error *err) {
+    const char *path = s->grammar ? s->grammar : s->json_schema;
+    if (!s->grammar && path[strspn(path, " \t\r\n")] == '{')
+        return sotto_grammar_open_schema(&e->grammar, path, strlen(path), err);
+    sotto_file file;
+    SOTTO_TRY(sotto_file_open(&file, path, false, err));
+    const char  *text = file.size ? (const char *)file.data : "";
+    sotto_status status = s->grammar ? sotto_grammar_open(&e->grammar, text, file.size, err)
+                                     : sotto_grammar_open_schema(&e->grammar, text, file.size, err);
+    sotto_file_close(&file);
+    return status ? sotto_fail_prefix(err, status, "%.200s", path) : SOTTO_OK;
+}
+
+static int choose_grammar(const sotto_cli_settings *s, sotto_cli_engine *e) {
+    sotto_error err;
+    if (!s->grammar && !s->json_schema) return SOTTO_EXIT_OK;
+    if (s->grammar && s->json_schema)
+        return sotto_cli_usage(s->verb, "--grammar: does not go with --json-schema: give one of them");
+    return open_grammar(s, e, &err) ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
+}
+
 static int no_model(const sotto_cli_settings *s) {
     return sotto_cli_usage(s->verb, "no model given: -m FILE or folder, or set SOTTO_MODEL");
 }
@@ -92,6 +114,7 @@ int sotto_cli_engine_open(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_error err;
     if (!s->model) return no_model(s);
     int code = parse_biases(s, e);
+    if (!code) code = choose_grammar(s, e);
     if (!code) code = say_budget(s, &err);
     uint64_t start = sotto_time_ns();
     if (!code) code = sotto_cli_model_open(e, s);
@@ -125,6 +148,7 @@ int sotto_cli_session_save(const sotto_cli_engine *e, const sotto_cli_settings *
 void sotto_cli_engine_close(sotto_cli_engine *e) {
     sotto_session_close(e->session);
     sotto_model_close(e->model);
+    sotto_grammar_close(e->grammar);
     free(e->bias);
     *e = (sotto_cli_engine){0};
 }

@@ -56,6 +56,8 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("thinking", 0, thinking, ASK, "let a model think first, if it can"),
     INT("max-tokens", 'n', max_tokens, ASK, -1, INT_MAX_D, "most tokens of an answer (-1: no limit)"),
     TEXTS("stop", stops, ASK, "TEXT", "end the answer before this text; may be repeated"),
+    TEXT("grammar", 0, grammar, ASK, "FILE", "hold the answer to this GBNF grammar"),
+    TEXT("json-schema", 0, json_schema, ASK, "SCHEMA", "hold it to a JSON schema: a file, or {...} itself"),
     INT("logprobs", 0, logprobs, SOTTO_VERB_RUN, 0, 20, "with --json: logprobs, and N alternatives"),
     FLAG("ignore-end", 0, ignore_end, ASK, "go on after the model's end token"),
     FLAG("slide", 0, slide, ASK, "when the context is full, drop the oldest turns"),

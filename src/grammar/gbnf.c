@@ -140,7 +140,7 @@ static int hex_value(char c) {
 
 /* The character at p->at, which is a backslash. */
 static sotto_status read_escape(parser *p, uint32_t *cp) {
-    static const char plain[] = "\\\"[]-^", from[] = "nrtxuU";
+    static const char plain[] = "\\\"[]", from[] = "nrtxuU";
     size_t            start = p->at++;
     char              c = peek(p);
     p->at += c != '\0';

@@ -1,7 +1,9 @@
 /* Grammars as the public header has them. */
-#include "grammar/rules.h"
-
 #include <stdlib.h>
+
+#include <sotto/sotto.h>
+
+#include "grammar/rules.h"
 
 sotto_status sotto_grammar_open(sotto_grammar **out, const char *gbnf, size_t n, sotto_error *err) {
     if (n > SOTTO_GBNF_BYTES_MAX)

@@ -7,12 +7,11 @@
 
 #include <jansson.h>
 
-#include <sotto/sotto.h>
-
 #include "base/base.h"
 
 /* ---- grammars ------------------------------------------------------------------------------------------ */
 
+typedef struct sotto_grammar sotto_grammar; /* the public header's, which opens it and closes it */
 /* The grammar's <token> terminals by number, each once, with its < and >; {NULL, 0} past the end. */
 sotto_str sotto_grammar_token(const sotto_grammar *g, size_t i);
 

@@ -45,6 +45,7 @@ struct sotto_matcher {
     uint32_t            *index; /* [2 * SETS_MAX] by hash, 0: empty */
     move                *moves; /* [MOVES] a cache, by hash; from is 0 where empty */
     size_t               n_items, cap_items, n_sets;
+    size_t               n_swept; /* sets that the last sweep left */
     /* of one step */
     item     *work;   /* [cap_work] all items met, in the order in which they were */
     uint32_t *met;    /* [cap_met] their numbers + 1 by hash */
@@ -135,6 +136,7 @@ static void sweep(sotto_matcher *m) {
         m->n_items += old.n;
     }
     for (size_t i = 0; i <= m->depth; i++) m->path[i] = m->keep[m->path[i]];
+    m->n_swept = m->n_sets;
 }
 
 static bool has_room(const sotto_matcher *m) {
@@ -316,7 +318,7 @@ void sotto_matcher_close(sotto_matcher *m) {
 
 /* Go where the items of the current place lead that are of this kind and take `what`. */
 static place step(sotto_matcher *m, sotto_node_kind kind, uint32_t what) {
-    if (!has_room(m)) sweep(m);
+    if (!has_room(m) && m->n_sets != m->n_swept) sweep(m);
     if (!has_room(m)) return overflow(m);
     set s = m->sets[m->path[m->depth]];
     begin_step(m);

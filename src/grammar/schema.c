@@ -9,9 +9,11 @@
  *  - an array with prefixItems has further elements only where items is given;
  *  - numbers have at most 18 digits before the point and after it and 2 in the exponent, so that readers can hold them;
  *    no string holds U+0000;
- *  - white space is one space after "," and ":", or none: a model could go on with it for ever. */
+ *  - white space is one space after "," and ":", or none: a model could go on with it for ever. Within the values of
+ *    enum and const there is none. */
 #include "grammar/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { DEPTH_MAX = 128 };

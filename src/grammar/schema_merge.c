@@ -1,6 +1,7 @@
 /* What stands in several places of a schema: $ref, allOf, and whether the alternatives of oneOf exclude each other. */
 #include "grammar/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* PAIRS_MAX bounds what is compared with each other; LOOKS_MAX how much is looked at to tell alternatives apart. */
@@ -195,10 +196,12 @@ static bool closes(const json_t *one, const json_t *other) {
     return false;
 }
 
-static sotto_status add(sotto_schema_writer *w, json_t *all, const json_t *schema, json_t *pending,
+/* Join a schema to `all`; the parts that it names in turn come next, from `next` on in `pending`. */
+static sotto_status add(sotto_schema_writer *w, json_t *all, const json_t *schema, json_t *pending, size_t next,
                         const sotto_schema_path *at) {
     const char *key;
-    json_t     *value;
+    json_t     *value, *part;
+    size_t      i;
     if (closes(all, schema) || closes(schema, all))
         return sotto_schema_fail(w, at, "additionalProperties", SOTTO_UNSUPPORTED,
                                  "it forbids properties that another part of the schema has");
@@ -208,11 +211,12 @@ static sotto_status add(sotto_schema_writer *w, json_t *all, const json_t *schem
         json_t       *known = json_object_get(all, key), *both;
         if (strcmp(key, "$ref") == 0) {
             SOTTO_TRY(sotto_schema_find(w, value, at, &named));
-            if (json_array_append(pending, (json_t *)named)) return sotto_schema_fail_memory(w);
+            if (json_array_insert(pending, next++, (json_t *)named)) return sotto_schema_fail_memory(w);
         } else if (strcmp(key, "allOf") == 0) {
             if (!json_is_array(value))
                 return sotto_schema_fail(w, at, key, SOTTO_INVALID, "a list of schemas is expected");
-            if (json_array_extend(pending, value)) return sotto_schema_fail_memory(w);
+            json_array_foreach(value, i, part)
+                if (json_array_insert(pending, next++, part)) return sotto_schema_fail_memory(w);
         } else if (known && row < SOTTO_COUNT(keywords)) {
             if (!(both = join(keywords[row].joining, known, value)))
                 return sotto_schema_fail(w, at, key, SOTTO_UNSUPPORTED,
@@ -240,7 +244,7 @@ sotto_status sotto_schema_merge(sotto_schema_writer *w, const json_t *schema, co
         if (json_is_true(part)) continue;
         if (!json_is_object(part))
             return sotto_schema_fail(w, at, "allOf", SOTTO_INVALID, "a schema is expected: an object or true");
-        status = add(w, all, part, pending, at);
+        status = add(w, all, part, pending, i + 1, at);
     }
     *out = all;
     return status;

@@ -2,6 +2,7 @@
 #include "grammar/schema.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define MOST 999999999999999999 /* 18 digits, which 64 bits hold */
 

@@ -44,38 +44,6 @@ static void append_list(const char *element, uint32_t least, uint32_t most, sott
     sotto_buf_puts(out, least ? ")" : ")?");
 }
 
-/* ---- rows: what comes in a fixed order, some of it optional -------------------------------------------- */
-
-typedef struct row_item {
-    const char *rule;
-    bool        required;
-} row_item;
-
-/* The rules of a row, from its end: what follows when something stands before, and what may come first. `tail` is what
- * follows after the last one, `alone` what stands there when none came. Appends the name of the first rule. */
-static sotto_status append_row(sotto_schema_writer *w, const row_item *items, size_t n, const char *tail,
-                               const char *alone, sotto_buf *out) {
-    sotto_buf   body = {0}, heads = {0};
-    const char *after = tail, *rule = "";
-    size_t      n_heads = 0; /* items up to the first that is required */
-    while (n_heads < n && !items[n_heads].required) n_heads++;
-    bool ok = true;
-    if (n_heads == n) sotto_buf_puts(&heads, alone);
-    for (size_t i = n; ok && i-- > 0;) {
-        const char *between = heads.len || n_heads == n ? " | " : "";
-        if (i <= n_heads) sotto_buf_printf(&heads, "%s%s %s", between, items[i].rule, after);
-        sotto_buf_clear(&body);
-        sotto_buf_printf(&body, items[i].required ? "\",\" \" \"? %s %s" : "(\",\" \" \"? %s)? %s",
-                         items[i].rule, after);
-        ok = i == 0 || (rule = sotto_schema_rule(w, &body));
-        after = rule;
-    }
-    ok = ok && (rule = sotto_schema_rule(w, &heads)) && sotto_buf_puts(out, rule);
-    sotto_buf_free(&body);
-    sotto_buf_free(&heads);
-    return ok ? SOTTO_OK : sotto_schema_fail_memory(w);
-}
-
 /* ---- names of further properties ----------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b) {
@@ -175,6 +143,36 @@ static sotto_status list_properties(sotto_schema_writer *w, const json_t *schema
     return SOTTO_OK;
 }
 
+typedef struct property {
+    const char *rule;
+    bool        required;
+} property;
+
+/* The rules of properties in a row, from its end: what follows when one stands before, and what may come first. `tail`
+ * is what follows after the last one, `alone` what stands there when none came. Appends the first rule's name. */
+static sotto_status append_row(sotto_schema_writer *w, const property *items, size_t n, const char *tail,
+                               const char *alone, sotto_buf *out) {
+    sotto_buf   body = {0}, heads = {0};
+    const char *after = tail;
+    size_t      n_heads = 0; /* items before the first that is required */
+    bool        ok = true;
+    while (n_heads < n && !items[n_heads].required) n_heads++;
+    if (n_heads == n) sotto_buf_puts(&heads, alone);
+    for (size_t i = n; ok && i-- > 0;) {
+        const char *between = heads.len || n_heads == n ? " | " : "";
+        if (i <= n_heads) sotto_buf_printf(&heads, "%s%s %s", between, items[i].rule, after);
+        if (i == 0) break;
+        sotto_buf_clear(&body);
+        sotto_buf_printf(&body, items[i].required ? "\",\" \" \"? %s %s" : "(\",\" \" \"? %s)? %s",
+                         items[i].rule, after);
+        ok = (after = sotto_schema_rule(w, &body));
+    }
+    ok = ok && (after = sotto_schema_rule(w, &heads)) && sotto_buf_puts(out, after);
+    sotto_buf_free(&body);
+    sotto_buf_free(&heads);
+    return ok ? SOTTO_OK : sotto_schema_fail_memory(w);
+}
+
 /* One property, name and value, as a rule. */
 static sotto_status write_property(sotto_schema_writer *w, const char *name, const json_t *schema,
                                    const sotto_schema_path *at, const char **rule) {
@@ -230,7 +228,7 @@ sotto_status sotto_schema_object(sotto_schema_writer *w, const json_t *schema, c
     size_t      n = 0, n_required = 0;
     SOTTO_TRY(list_properties(w, schema, at, &declared, &needed));
     SOTTO_TRY(read_counts(w, schema, "minProperties", "maxProperties", at, &least, &most));
-    row_item *items = sotto_arena_array(&w->arena, json_object_size(declared), sizeof *items);
+    property *items = sotto_arena_array(&w->arena, json_object_size(declared), sizeof *items);
     if (!items) return sotto_schema_fail_memory(w);
     json_object_foreach(declared, key, value) {
         items[n].required = json_object_get(needed, key);
@@ -275,40 +273,52 @@ static void find_items(const json_t *schema, const char **first_name, const char
     *rest_name = old ? "additionalItems" : "items";
 }
 
+/* The elements that have a schema each, those before `least` required, from the last one on: an element comes only
+ * after the one before it. `tail` is what follows after the last. */
+static sotto_status append_elements(sotto_schema_writer *w, const json_t *schemas, size_t n, uint32_t least,
+                                    const char *tail, const sotto_schema_path *at, sotto_buf *out) {
+    const char *after = tail;
+    for (size_t i = n; i-- > 0;) {
+        sotto_schema_path here = {at, NULL, i};
+        sotto_buf         body = {.max = w->out->max};
+        sotto_buf_puts(&body, i < least ? "" : "(");
+        sotto_buf_puts(&body, i > 0 ? "\",\" \" \"? " : "");
+        sotto_status status = sotto_schema_value(w, json_array_get(schemas, i), &here, &body);
+        sotto_buf_printf(&body, " %s%s", after, i < least ? "" : ")?");
+        if (status == SOTTO_OK && !(after = sotto_schema_rule(w, &body))) status = sotto_schema_fail_memory(w);
+        sotto_buf_free(&body);
+        SOTTO_TRY(status);
+    }
+    return sotto_buf_puts(out, after) ? SOTTO_OK : sotto_schema_fail_memory(w);
+}
+
 sotto_status sotto_schema_array(sotto_schema_writer *w, const json_t *schema, const sotto_schema_path *at,
                                 sotto_buf *out) {
     const char   *first_name, *rest_name, *element = NULL, *rule;
     uint32_t      least, most;
     find_items(schema, &first_name, &rest_name);
     const json_t *first = json_object_get(schema, first_name), *rest = json_object_get(schema, rest_name);
-    size_t        n = json_array_size(first);
+    uint32_t      n = (uint32_t)SOTTO_MIN(json_array_size(first), (size_t)SOTTO_REPEAT_MAX);
     if (first && !json_is_array(first))
         return sotto_schema_fail(w, at, first_name, SOTTO_INVALID, "a list of schemas is expected");
     if (json_is_true(json_object_get(schema, "uniqueItems")))
         return sotto_schema_fail(w, at, "uniqueItems", SOTTO_UNSUPPORTED, "a grammar cannot compare elements");
     SOTTO_TRY(read_counts(w, schema, "minItems", "maxItems", at, &least, &most));
-    if (json_is_false(rest)) most = SOTTO_MIN(most, (uint32_t)n);
-    if (!rest && n) most = SOTTO_MIN(most, SOTTO_MAX((uint32_t)n, least));
+    if (json_is_false(rest)) most = SOTTO_MIN(most, n);
+    if (!rest && n) most = SOTTO_MIN(most, SOTTO_MAX(n, least));
     if (least > most) return sotto_schema_fail(w, at, "minItems", SOTTO_INVALID, "there are only %u elements", most);
-    n = SOTTO_MIN(n, (size_t)most);
-    row_item *items = sotto_arena_array(&w->arena, n, sizeof *items);
-    if (!items) return sotto_schema_fail_memory(w);
-    for (size_t i = 0; i < n; i++) {
-        sotto_schema_path list = {at, first_name, 0}, here = {&list, NULL, i};
-        items[i].required = i < least;
-        SOTTO_TRY(write_element(w, json_array_get(first, i), &here, &items[i].rule));
-    }
-    sotto_schema_path here = {at, rest_name, 0};
-    uint32_t          done = (uint32_t)n, more = most == UINT32_MAX ? most : most - done;
-    if (more) SOTTO_TRY(write_element(w, rest ? rest : json_true(), &here, &element));
+    n = SOTTO_MIN(n, most);
+    sotto_schema_path first_at = {at, first_name, 0}, rest_at = {at, rest_name, 0};
+    uint32_t          more = most == UINT32_MAX ? most : most - n;
+    if (more) SOTTO_TRY(write_element(w, rest ? rest : json_true(), &rest_at, &element));
     sotto_buf    body = {0}, tail = {0};
     sotto_status status = SOTTO_OK;
     sotto_buf_puts(&body, "\"[\" ");
     if (n && more) {
         sotto_buf_printf(&tail, "(\",\" \" \"? %s)", element);
-        append_repetition(least > done ? least - done : 0, more, &tail);
+        append_repetition(least > n ? least - n : 0, more, &tail);
     }
-    if (n) status = append_row(w, items, n, sotto_buf_str(&tail).p, "", &body);
+    if (n) status = append_elements(w, first, n, least, sotto_buf_str(&tail).p, &first_at, &body);
     if (!n && more) append_list(element, least, most, &body);
     sotto_buf_puts(&body, " \"]\"");
     if (status == SOTTO_OK && !(rule = sotto_schema_rule(w, &body))) status = sotto_schema_fail_memory(w);

@@ -74,11 +74,13 @@ void sotto_constraint_close(sotto_constraint *c) {
 
 /* ---- one token ----------------------------------------------------------------------------------------- */
 
-static bool is_text(const sotto_constraint *c, int32_t token) { return token >= 0 && token < c->vocabulary->n; }
+static bool is_text(const sotto_constraint *c, int32_t token) {
+    return token >= 0 && token < c->vocabulary->n && c->vocabulary->rank[token] >= 0;
+}
 
-/* What a token adds to the text here. */
+/* What a text token adds to the text here. */
 static sotto_str text_of(const sotto_constraint *c, int32_t token) {
-    sotto_str text = sotto_vocabulary_text(c->vocabulary, token);
+    sotto_str text = sotto_vocabulary_text(c->vocabulary, (size_t)c->vocabulary->rank[token]);
     if (c->trim && text.n && text.p[0] == ' ') text.p++, text.n--;
     return text;
 }
@@ -111,7 +113,7 @@ bool sotto_constraint_allows(sotto_constraint *c, int32_t token) {
 
 bool sotto_constraint_accept(sotto_constraint *c, int32_t token) {
     if (push(c, token)) {
-        if (is_text(c, token) && sotto_vocabulary_text(c->vocabulary, token).n) c->trim = false;
+        if (is_text(c, token)) c->trim = false;
         sotto_matcher_keep(c->matcher);
         return true;
     }
@@ -140,7 +142,7 @@ static size_t mask_texts(sotto_constraint *c, const float *logits) {
     size_t                  n_allowed = 0, refused = SIZE_MAX;
     for (size_t i = 0; i < v->n_order; i++) {
         if (v->shared[i] > refused) continue;
-        sotto_str text = sotto_vocabulary_text(v, v->order[i]);
+        sotto_str text = sotto_vocabulary_text(v, i);
         size_t    trimmed = c->trim && text.p[0] == ' ', at = SOTTO_MAX((size_t)v->shared[i], trimmed);
         sotto_matcher_pop(c->matcher, at - trimmed);
         at = sotto_matcher_depth(c->matcher) + trimmed;

@@ -27,25 +27,27 @@ static bool append_text(const sotto_tokenizer *t, int32_t id, sotto_buf *out) {
     return !text || sotto_tokenizer_is_eog(t, id) || sotto_tokenizer_decode(t, id, false, out);
 }
 
-static bool read_texts(sotto_vocabulary *v) {
+/* The texts by id, one after the other. begin[n + 1]. */
+static bool read_texts(sotto_vocabulary *v, sotto_buf *text, uint32_t *begin) {
+    text->max = UINT32_MAX; /* what `begin` can hold */
     for (int32_t id = 0; id < v->n; id++) {
-        v->begin[id] = (uint32_t)v->text.len;
-        if (!append_text(v->tokenizer, id, &v->text)) return false;
-        size_t n = v->text.len - v->begin[id];
+        begin[id] = (uint32_t)text->len;
+        if (!append_text(v->tokenizer, id, text)) return false;
+        size_t n = text->len - begin[id];
         v->n_order += n > 0;
         v->longest = SOTTO_MAX(v->longest, n);
     }
-    v->begin[v->n] = (uint32_t)v->text.len;
+    begin[v->n] = (uint32_t)text->len;
     return true;
 }
 
-static void order_texts(sotto_vocabulary *v, entry *entries) {
+static void order_texts(sotto_vocabulary *v, const char *text, const uint32_t *begin, entry *entries) {
     size_t n = 0;
     for (int32_t id = 0; id < v->n; id++) {
-        sotto_str text = sotto_vocabulary_text(v, id);
-        entry     e = {.p = text.p, .n = (uint32_t)text.n, .id = id};
-        for (size_t i = 0; i < 8; i++) e.key = e.key << 8 | (i < text.n ? (unsigned char)text.p[i] : 0);
-        if (text.n) entries[n++] = e;
+        entry e = {.p = text + begin[id], .n = begin[id + 1] - begin[id], .id = id};
+        for (size_t i = 0; i < 8; i++) e.key = e.key << 8 | (i < e.n ? (unsigned char)e.p[i] : 0);
+        if (e.n) entries[n++] = e;
+        v->rank[id] = -1;
     }
     qsort(entries, n, sizeof *entries, compare_entries);
     for (size_t i = 0; i < n; i++) {
@@ -54,18 +56,29 @@ static void order_texts(sotto_vocabulary *v, entry *entries) {
         while (same < most && entries[i].p[same] == entries[i - 1].p[same]) same++;
         v->shared[i] = (uint8_t)same;
         v->order[i] = entries[i].id;
+        v->rank[entries[i].id] = (int32_t)i;
+        memcpy(v->text + v->begin[i], entries[i].p, entries[i].n);
+        v->begin[i + 1] = v->begin[i] + entries[i].n;
     }
 }
 
 static sotto_status fill(sotto_vocabulary *v, sotto_error *err) {
-    v->text.max = UINT32_MAX; /* what `begin` can hold */
-    v->begin = calloc((size_t)v->n + 1, sizeof *v->begin);
-    if (!v->begin || !read_texts(v)) return sotto_fail_memory(err, "the texts of the vocabulary");
-    entry *entries = calloc(v->n_order + 1, sizeof *entries);
-    v->order = calloc(v->n_order + 1, sizeof *v->order);
-    v->shared = calloc(v->n_order + 1, sizeof *v->shared);
-    bool ok = entries && v->order && v->shared;
-    if (ok) order_texts(v, entries);
+    sotto_buf text = {0};
+    uint32_t *begin = calloc((size_t)v->n + 1, sizeof *begin);
+    entry    *entries = NULL;
+    bool      ok = begin && read_texts(v, &text, begin);
+    if (ok) {
+        entries = calloc(v->n_order + 1, sizeof *entries);
+        v->text = malloc(text.len + 1);
+        v->begin = calloc(v->n_order + 1, sizeof *v->begin);
+        v->order = calloc(v->n_order + 1, sizeof *v->order);
+        v->shared = calloc(v->n_order + 1, sizeof *v->shared);
+        v->rank = calloc((size_t)v->n + 1, sizeof *v->rank);
+        ok = entries && v->text && v->begin && v->order && v->shared && v->rank;
+    }
+    if (ok) order_texts(v, sotto_buf_str(&text).p, begin, entries);
+    sotto_buf_free(&text);
+    free(begin);
     free(entries);
     return ok ? SOTTO_OK : sotto_fail_memory(err, "the texts of the vocabulary");
 }
@@ -86,10 +99,11 @@ sotto_status sotto_vocabulary_open(sotto_vocabulary **out, const sotto_tokenizer
 
 void sotto_vocabulary_close(sotto_vocabulary *v) {
     if (!v) return;
-    sotto_buf_free(&v->text);
+    free(v->text);
     free(v->begin);
     free(v->order);
     free(v->shared);
+    free(v->rank);
     free(v);
 }
 

@@ -6,17 +6,19 @@
 
 struct sotto_vocabulary {
     const sotto_tokenizer *tokenizer;
-    int32_t                n;     /* tokens */
-    sotto_buf              text;  /* of all tokens, by id */
-    uint32_t              *begin; /* [n + 1] in text */
-    int32_t               *order; /* [n_order] the tokens that have a text, in the order of their bytes */
-    uint8_t               *shared; /* [n_order] bytes in common with the one before, at most 255 */
-    size_t                 n_order, longest;
+    int32_t                n; /* tokens */
+    /* The tokens that have a text, in the order of its bytes: all arrays are walked from their beginning. */
+    char     *text;   /* all texts, one after the other */
+    uint32_t *begin;  /* [n_order + 1] in text */
+    int32_t  *order;  /* [n_order] ids */
+    uint8_t  *shared; /* [n_order] bytes in common with the one before, at most 255 */
+    int32_t  *rank;   /* [n] where a token is in these; -1: it has no text */
+    size_t    n_order, longest;
 };
 
-/* The bytes of a token; empty where it has no text. */
-static inline sotto_str sotto_vocabulary_text(const sotto_vocabulary *v, int32_t id) {
-    return (sotto_str){sotto_buf_str(&v->text).p + v->begin[id], v->begin[id + 1] - v->begin[id]};
+/* The bytes of the token at a rank. */
+static inline sotto_str sotto_vocabulary_text(const sotto_vocabulary *v, size_t rank) {
+    return (sotto_str){v->text + v->begin[rank], v->begin[rank + 1] - v->begin[rank]};
 }
 
 #endif

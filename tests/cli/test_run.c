@@ -171,6 +171,58 @@ TEST(limits_are_refused_with_numbers) {
     program_free(&r);
 }
 
+#define SCHEMA                                                                                             \
+    "{\"properties\":{\"a\":{\"enum\":[\"x\",7]},\"b\":{\"type\":\"integer\"}},\"required\":[\"a\"]}"
+
+TEST(answers_follow_a_schema_or_a_grammar) {
+    const char *schema = program_file("schema.json"), *gbnf = program_file("answer.gbnf");
+    program_write_file(schema, SCHEMA);
+    program_write_file(gbnf, "root ::= (\"ab\" | \"ba\"){3} \".\"\n");
+    for (int i = 0; i < 2; i++) { /* as itself and as a file */
+        program_run r = RUN(NULL, RAW, "-p", "Hello", "-n", "100", "--json", "--json-schema", i ? schema : SCHEMA);
+        json_t     *doc = run_json(&r), *answer = json_loads(json_text_at(doc, "text"), 0, NULL);
+        CHECK_STR(json_text_at(doc, "finish_reason"), "stop");
+        CHECK(json_object_get(answer, "a") != NULL);
+        json_decref(answer);
+        json_decref(doc);
+    }
+    program_run r = RUN(NULL, RAW, "-p", "Hello", "-n", "100", "--grammar", gbnf, "--ignore-end");
+    CHECK_CODE(r, 0);
+    CHECK_INT(strlen(r.out), 8); /* with its newline */
+    CHECK_INT(strspn(r.out, "ab"), 6);
+    program_free(&r);
+    r = RUN(NULL, RAW, "-p", "Hello", "-n", "3", "--json", "--grammar", gbnf);
+    json_t *doc = run_json(&r);
+    CHECK_STR(json_text_at(doc, "finish_reason"), "length");
+    json_decref(doc);
+    r = RUN("Hello\nAnd now\n", "chat", CHAT_MODEL, "-n", "100", "--grammar", gbnf);
+    CHECK_CODE(r, 0);
+    CHECK_INT(count_lines(r.out), 2);
+    program_free(&r);
+}
+
+/* Before the model is looked for. */
+TEST(wrong_grammars_are_told_at_once) {
+    const char *gbnf = program_file("wrong.gbnf");
+    program_write_file(gbnf, "root ::= \"a\n");
+    program_run r = RUN(NULL, "run", "-m", "no/such/model", "-p", "a", "--grammar", gbnf);
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "wrong.gbnf: grammar, line 1, column 10: this text has no closing quote");
+    program_free(&r);
+    r = RUN(NULL, "run", "-m", "no/such/model", "-p", "a", "--grammar", program_file("missing.gbnf"));
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "missing.gbnf");
+    program_free(&r);
+    r = RUN(NULL, "chat", "-m", "no/such/model", "--json-schema", "{\"not\": {}}");
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "JSON schema, #/not: this keyword is not supported");
+    program_free(&r);
+    r = RUN(NULL, RAW, "-p", "a", "--json-schema", "{}", "--grammar", gbnf);
+    CHECK_CODE(r, 2);
+    CHECK_HAS(r.err, "--json-schema");
+    program_free(&r);
+}
+
 TEST(full_context_ends_the_answer_and_sliding_goes_on) {
     program_run r = RUN(NULL, RAW, "-p", "Hello", "-c", "32", "--ignore-end", "--json");
     json_t     *doc = run_json(&r);

@@ -81,12 +81,12 @@ int __wrap_rename(const char *from, const char *to) {
 static char session_path[64], convert_path[64];
 static bool no_map;
 
-static sotto_status generate(sotto_session *s, sotto_error *err) {
+static sotto_status generate(sotto_session *s, const sotto_grammar *grammar, sotto_error *err) {
     sotto_generate_options o = sotto_generate_options_default();
     sotto_generator       *g = NULL;
     sotto_piece            piece = {0};
     sotto_status           status;
-    o.max_tokens = 4, o.ignore_end = true, o.top_logprobs = 2;
+    o.max_tokens = 4, o.ignore_end = true, o.top_logprobs = 2, o.grammar = grammar;
     status = sotto_generator_open(&g, s, &o, err);
     while (status == SOTTO_OK && !piece.done) status = sotto_generator_next(g, &piece, err);
     sotto_generator_close(g);
@@ -104,12 +104,34 @@ static sotto_status load_generate_save(const char *path, sotto_error *err) {
     if (status == SOTTO_OK) status = sotto_session_open(&s, m, &so, err);
     if (status == SOTTO_OK) status = sotto_tokenize(m, "hello there", 11, to, &tokens, err);
     if (status == SOTTO_OK) status = sotto_session_sync(s, tokens.ids, tokens.n, err);
-    if (status == SOTTO_OK) status = generate(s, err);
+    if (status == SOTTO_OK) status = generate(s, NULL, err);
     if (status == SOTTO_OK) status = sotto_session_save(s, session_path, err);
     if (status == SOTTO_OK) status = sotto_session_restore(s, session_path, err);
     sotto_tokens_free(&tokens);
     sotto_session_close(s);
     sotto_model_close(m);
+    return status;
+}
+
+static sotto_status constrain(const char *path, sotto_error *err) {
+    static const char schema[] =
+        "{\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"^x+[^y]$\"},\"b\":{\"$ref\":\"#\"}},"
+        "\"allOf\":[{\"required\":[\"a\"]},{\"properties\":{\"a\":{\"title\":\"t\"}}},"
+        "{\"type\":[\"object\",\"null\"]}],\"additionalProperties\":{\"minimum\":3}}";
+    sotto_model          *m = NULL;
+    sotto_session        *s = NULL;
+    sotto_grammar        *g = NULL;
+    int32_t               prompt[] = {1};
+    sotto_model_options   mo = {.threads = 1};
+    sotto_session_options so = {.context = 64};
+    sotto_status          status = sotto_grammar_open_schema(&g, schema, sizeof schema - 1, err);
+    if (status == SOTTO_OK) status = sotto_model_open(&m, path, &mo, err);
+    if (status == SOTTO_OK) status = sotto_session_open(&s, m, &so, err);
+    if (status == SOTTO_OK) status = sotto_session_sync(s, prompt, 1, err);
+    if (status == SOTTO_OK) status = generate(s, g, err);
+    sotto_session_close(s);
+    sotto_model_close(m);
+    sotto_grammar_close(g);
     return status;
 }
 
@@ -174,6 +196,9 @@ TEST(every_read_fails_without_mapping) {
     no_map = true;
     inject("reads, folder", &fail_io_at, load_generate_save, "golden/llama3");
     no_map = false;
+}
+TEST(every_allocation_fails_under_a_schema) {
+    inject("allocations, schema", &fail_alloc_at, constrain, "golden/gemma3");
 }
 TEST(every_allocation_fails_in_conversion) { inject("allocations, convert", &fail_alloc_at, convert, "golden/llama3"); }
 TEST(every_call_on_files_fails_in_conversion) { inject("files, convert", &fail_io_at, convert, "golden/qwen3"); }

@@ -87,4 +87,16 @@ TEST(text_in_which_a_call_may_begin) {
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) generate(paths[i], &o);
 }
 
+TEST(under_a_grammar) {
+    static const char      gbnf[] = "root ::= \"[\" item (\",\" \" \"? item){400} \"]\"\n"
+                                    "item ::= [a-e] | \"(\" item \")\"";
+    sotto_generate_options o = sotto_generate_options_default();
+    sotto_error            err = {0};
+    sotto_grammar         *g = NULL;
+    CHECK_OK(sotto_grammar_open(&g, gbnf, sizeof gbnf - 1, &err), err);
+    o.grammar = g;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) generate(paths[i], &o);
+    sotto_grammar_close(g);
+}
+
 TEST_MAIN()
