@@ -233,7 +233,7 @@ SOTTO_API sotto_sampling sotto_sampling_default(const sotto_model *model);
  *    it cannot say and what would be lost is an error that names the keyword, and never ignored.
  *
  * INVALID with line and column (GBNF) or JSON pointer (schema): a syntax error, an unknown rule, endless left
- * recursion. LIMIT: more than 1 MiB or 64k rules. */
+ * recursion. UNSUPPORTED: what a grammar cannot say. LIMIT: more than 1 MiB or 64k rules. */
 typedef struct sotto_grammar sotto_grammar;
 SOTTO_API sotto_status sotto_grammar_open(sotto_grammar **out, const char *gbnf, size_t n, sotto_error *err);
 SOTTO_API sotto_status sotto_grammar_open_schema(sotto_grammar **out, const char *schema, size_t n, sotto_error *err);
@@ -262,7 +262,7 @@ typedef enum sotto_tool_choice {
 typedef struct sotto_generate_options {
     const sotto_sampling *sampling;   /* NULL: the model's defaults */
     int32_t               max_tokens; /* -1: until the end or the context is full */
-    const char *const    *stops;      /* texts that end the answer and are not part of it */
+    const char *const    *stops;      /* texts that end the answer and are not part of it; not looked for in calls */
     size_t                n_stops;
     bool                  ignore_end; /* do not stop at end tokens (benchmarks) */
     bool                  special;    /* show control tokens as text */
@@ -274,11 +274,14 @@ typedef struct sotto_generate_options {
     size_t                n_turns;
     const volatile int   *cancel;     /* stops when it becomes non-zero; may be NULL */
     const sotto_grammar  *grammar;    /* the answer's form; it ends where the grammar ends. NULL: free */
-    const char           *tools;      /* the prompt's sotto_chat_params.tools: calls of them are found in the answer */
+    /* The prompt's sotto_chat_params.tools: calls of them are found in the answer, and are not part of its text. Not
+     * together with a grammar. UNSUPPORTED: a schema that calls cannot be held to while they are written; loose_calls
+     * helps there. */
+    const char           *tools;
     sotto_tool_choice     tool_choice;
     const char           *tool_name;  /* with SOTTO_TOOLS_NAMED: the one to call */
-    bool                  loose_calls; /* do not hold calls to the schemas while they are written (they are still
-                                          checked afterwards) */
+    bool                  loose_calls; /* with SOTTO_TOOLS_AUTO: do not hold calls to the schemas while they are written
+                                          (they are still checked afterwards) */
 } sotto_generate_options;
 SOTTO_API sotto_generate_options sotto_generate_options_default(void);
 

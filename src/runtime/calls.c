@@ -1,5 +1,5 @@
-/* Tool calls while an answer is written. Tokens come in here and go through the reader of calls; what is text goes on to
- * the generator. A call is held to the grammar of calls from the moment when it is certain to be one, or, where the
+/* Tool calls while an answer is written. Tokens come in here and go through the reader of calls; what is text goes on
+ * to the generator. A call is held to the grammar of calls from the moment when it is certain to be one, or, where the
  * answer has to be a call, from its first token.
  *
  * While a call may be chosen the grammar is any number of calls, so that it is complete between two of them: there it

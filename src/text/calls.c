@@ -16,17 +16,13 @@ enum {
     HELD_BYTES_MIN = 4096,
     JUDGED_BYTES_MAX = 1024, /* within these an uncertain call names its tool, or is looked at when it is whole */
     MARK_BYTES_MAX = 31,
-    TOOLS_NAMED_MAX = 16, /* in an error */
 };
 
 typedef enum state { SEARCHING, THINKING, CALLING, CLOSING, FINISHED } state;
 
 struct sotto_call_reader {
     const sotto_call_form *form;
-    json_t                *tools; /* name -> function */
-    sotto_arena            arena; /* the texts of the calls */
-    sotto_tool_call        calls[SOTTO_CALLS_MAX];
-    size_t                 n_calls;
+    sotto_call_list        list;
     state                  state;
     sotto_buf              held;
     size_t                 n_space;    /* SEARCHING: white space at the beginning of `held` */
@@ -42,21 +38,6 @@ struct sotto_call_reader {
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static sotto_status take_tools(sotto_call_reader *r, const char *text, sotto_error *err) {
-    json_t      *list;
-    sotto_status status = SOTTO_OK;
-    SOTTO_TRY(sotto_chat_tools_parse(&list, text, err));
-    r->tools = json_object();
-    for (size_t i = 0; status == SOTTO_OK && i < json_array_size(list); i++) {
-        json_t *f = json_object_get(json_array_get(list, i), "function");
-        (void)sotto_schema_of_tool(f);
-        if (json_object_set(r->tools, json_string_value(json_object_get(f, "name")), f) != 0)
-            status = sotto_fail_memory(err, "tools");
-    }
-    json_decref(list);
-    return status;
-}
-
 bool sotto_calls_begin_thinking(const sotto_chat_format *f) {
     const char *const *think = f->tools->form.think;
     sotto_str          header = sotto_str_from(f->answer[0]);
@@ -69,7 +50,7 @@ sotto_status sotto_call_reader_open(sotto_call_reader **out, const sotto_chat_fo
     if (!r) return sotto_fail_memory(err, "a reader of calls");
     r->form = &f->tools->form;
     if (sotto_calls_begin_thinking(f)) r->state = THINKING;
-    sotto_status status = sotto_buf_reserve(&r->held, HELD_BYTES_MIN) ? take_tools(r, tools, err)
+    sotto_status status = sotto_buf_reserve(&r->held, HELD_BYTES_MIN) ? sotto_call_list_open(&r->list, tools, err)
                                                                       : sotto_fail_memory(err, "a reader of calls");
     if (status == SOTTO_OK) *out = r;
     else sotto_call_reader_close(r);
@@ -78,8 +59,7 @@ sotto_status sotto_call_reader_open(sotto_call_reader **out, const sotto_chat_fo
 
 void sotto_call_reader_close(sotto_call_reader *r) {
     if (!r) return;
-    json_decref(r->tools);
-    sotto_arena_free(&r->arena);
+    sotto_call_list_close(&r->list);
     sotto_buf_free(&r->held);
     free(r);
 }
@@ -107,68 +87,13 @@ static sotto_str name_in(const sotto_call_reader *r) {
     return end < text.n ? (sotto_str){text.p + i, end - i} : none;
 }
 
-static const json_t *tool_named(const sotto_call_reader *r, sotto_str name) {
-    for (void *it = json_object_iter(r->tools); it; it = json_object_iter_next(r->tools, it))
-        if (sotto_str_is(name, json_object_iter_key(it))) return json_object_iter_value(it);
-    return NULL;
-}
-
-static void say_unknown(const sotto_call_reader *r, const char *name, sotto_buf *why) {
-    size_t n = 0;
-    sotto_buf_printf(why, "there is no tool \"%s\"", name);
-    for (void *it = json_object_iter(r->tools); it; it = json_object_iter_next(r->tools, it), n++) {
-        if (n < TOOLS_NAMED_MAX) sotto_buf_printf(why, "%s%s", n ? ", " : "; there are ", json_object_iter_key(it));
-    }
-    if (n > TOOLS_NAMED_MAX) sotto_buf_printf(why, " and %zu more", n - TOOLS_NAMED_MAX);
-}
-
-static const char *keep(sotto_call_reader *r, const sotto_buf *b) {
-    const char *copy = b->failed ? NULL : sotto_arena_text(&r->arena, sotto_buf_str(b).p, b->len);
-    r->failed |= !copy;
-    return copy;
-}
-
-/* `why` is empty where nothing is wrong. */
-static void add_call(sotto_call_reader *r, sotto_str name, const json_t *arguments, const sotto_buf *why) {
-    sotto_buf text = {0};
-    if (r->n_calls == SOTTO_CALLS_MAX) return;
-    if (arguments) sotto_chat_json_write(&text, arguments, SOTTO_JSON_LINE);
-    else sotto_buf_puts(&text, "{}");
-    const sotto_buf  own = {.data = (char *)name.p, .len = name.n};
-    sotto_tool_call  call = {.name = keep(r, &own), .arguments = keep(r, &text)};
-    if (why->len || why->failed) call.error = keep(r, why);
-    sotto_buf_free(&text);
-    if (!r->failed) r->calls[r->n_calls++] = call;
-}
-
-/* Each of a list that could be read, with what is wrong with it, if anything. */
-static void add_calls(sotto_call_reader *r, const json_t *calls) {
-    for (size_t i = 0; i < json_array_size(calls); i++) {
-        const json_t *call = json_array_get(calls, i), *arguments = json_object_get(call, "arguments");
-        sotto_str     name = sotto_str_from(json_string_value(json_object_get(call, "name")));
-        const json_t *tool = tool_named(r, name), *schema = json_object_get(tool, "parameters");
-        sotto_buf     why = {0};
-        if (!tool) say_unknown(r, name.p, &why);
-        else sotto_buf_printf(&why, "%s: ", name.p);
-        if (tool && (!schema || sotto_schema_fits(schema, arguments, &why))) why.len = 0;
-        add_call(r, name, arguments, &why);
-        sotto_buf_free(&why);
-    }
-}
-
 static void add_broken_call(sotto_call_reader *r, bool whole) {
-    sotto_buf why = {0};
-    sotto_str name = name_in(r);
-    if (!sotto_utf8_valid(name.p, name.n) || memchr(name.p, '\0', name.n)) name.n = 0;
-    sotto_buf_append(&why, name.p, name.n);
-    if (name.n) sotto_buf_puts(&why, ": ");
-    sotto_buf_puts(&why, call_text(r).n > SOTTO_CALL_BYTES_MAX ? "the call is too long"
-                         : !whole                              ? "the call breaks off before its end"
-                         : r->form->notation == SOTTO_CALL_JSON
-                             ? "the call is not JSON of the form {\"name\": ..., \"arguments\": {...}}"
-                             : "the call is not written as it must be");
-    add_call(r, name, NULL, &why);
-    sotto_buf_free(&why);
+    sotto_call_list_add_broken(&r->list, name_in(r),
+                               call_text(r).n > SOTTO_CALL_BYTES_MAX ? "the call is too long"
+                               : !whole                              ? "the call breaks off before its end"
+                               : r->form->notation == SOTTO_CALL_JSON
+                                   ? "the call is not JSON of the form {\"name\": ..., \"arguments\": {...}}"
+                                   : "the call is not written as it must be");
 }
 
 /* ---- states -------------------------------------------------------------------------------------------- */
@@ -180,7 +105,7 @@ static void show(sotto_call_reader *r, const char *p, size_t n, sotto_buf *shown
 
 static void search(sotto_call_reader *r) {
     sotto_buf_clear(&r->held);
-    r->n_space = 0;
+    r->n_space = r->begin = 0;
     r->state = SEARCHING;
 }
 
@@ -234,7 +159,7 @@ static void call_ends(sotto_call_reader *r, bool whole, bool closed, sotto_buf *
         show_all(r, shown);
         return;
     }
-    if (calls) add_calls(r, calls);
+    if (calls) sotto_call_list_add(&r->list, calls);
     else add_broken_call(r, whole);
     json_decref(calls);
     search(r);
@@ -252,7 +177,7 @@ static bool judge(sotto_call_reader *r) {
     bool      possible = false;
     for (size_t i = 0; i < SOTTO_COUNT(keys); i++)
         possible |= text.n == 0 || memcmp(text.p, keys[i], SOTTO_MIN(text.n, strlen(keys[i]))) == 0;
-    r->certain = possible && tool_named(r, name);
+    r->certain = possible && sotto_call_list_tool(&r->list, name);
     return possible;
 }
 
@@ -367,9 +292,13 @@ static void byte(sotto_call_reader *r, char c, sotto_buf *shown) {
 
 /* ---- pushing ------------------------------------------------------------------------------------------- */
 
+static bool is_well(const sotto_call_reader *r, const sotto_buf *shown) {
+    return !r->failed && !r->list.failed && !shown->failed;
+}
+
 bool sotto_call_reader_push(sotto_call_reader *r, sotto_str text, sotto_buf *shown) {
     for (size_t i = 0; i < text.n && !r->failed; i++) byte(r, text.p[i], shown);
-    return !r->failed && !shown->failed;
+    return is_well(r, shown);
 }
 
 static bool is_mark(sotto_str piece, const char *mark) { return mark && sotto_str_is(piece, mark); }
@@ -404,7 +333,7 @@ bool sotto_call_reader_push_control(sotto_call_reader *r, sotto_str piece, bool 
         (void)sotto_call_reader_push(r, piece, visible ? shown : &unseen);
     r->failed |= unseen.failed;
     sotto_buf_free(&unseen);
-    return !r->failed && !shown->failed;
+    return is_well(r, shown);
 }
 
 /* Of what is held only the mark between calls, and white space behind the last, is no text. */
@@ -414,15 +343,15 @@ bool sotto_call_reader_end(sotto_call_reader *r, sotto_buf *shown) {
     bool      rest = r->after_call && (text.n == 0 || (!r->between && is_mark(text, r->form->between)));
     if (r->state == SEARCHING && !rest) show_held(r, 0, shown);
     r->state = FINISHED;
-    return !r->failed && !shown->failed;
+    return is_well(r, shown);
 }
 
 const sotto_tool_call *sotto_call_reader_calls(const sotto_call_reader *r, size_t *n) {
-    *n = r->n_calls;
-    return r->calls;
+    *n = r->list.n;
+    return r->list.calls;
 }
 
-bool sotto_call_reader_has_tools(const sotto_call_reader *r) { return json_object_size(r->tools) > 0; }
+bool sotto_call_reader_has_tools(const sotto_call_reader *r) { return json_object_size(r->list.tools) > 0; }
 
 bool sotto_call_reader_in_call(const sotto_call_reader *r, sotto_str *text) {
     *text = call_text(r);

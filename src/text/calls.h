@@ -4,12 +4,6 @@
 
 #include "text/text.h"
 
-enum {
-    SOTTO_CALLS_MAX = 64,             /* in one answer; what comes after them is dropped */
-    SOTTO_CALL_BYTES_MAX = 256 << 10, /* of the text of one call */
-    SOTTO_CALL_DEPTH_MAX = 64,        /* of arrays, objects and brackets in there */
-};
-
 /* ---- grammars ------------------------------------------------------------------------------------------ */
 
 /* Append the GBNF grammar of calls of these tools. `whole`: of an answer that is nothing but calls; else of calls one

@@ -304,10 +304,11 @@ static void write_root(writer *w, size_t n_tools, size_t more, bool whole) {
     const sotto_chat_tools *t = w->format->tools;
     const sotto_call_form  *f = &t->form;
     const char             *open = f->open[0], *between = t->calls_between ? t->calls_between : "";
-    bool                    own = open[0] == '{' || (open[0] == '[' && !open[1]), plain = f->notation == SOTTO_CALL_JSON;
+    bool                    own = strlen(open) == 1; /* the mark is the call's own bracket */
+    bool                    json = f->notation == SOTTO_CALL_JSON;
     sotto_buf_puts(w->out, "call ::=");
     for (size_t i = 0; i < n_tools; i++) sotto_buf_printf(w->out, "%s call-%zu", i ? " |" : "", i);
-    sotto_buf_puts(w->out, plain && !own ? "\nblock ::= space " : "\nblock ::= ");
+    sotto_buf_puts(w->out, json && !own ? "\nblock ::= space " : "\nblock ::= ");
     if (f->list) {
         sotto_buf_puts(w->out, "\"[\" call (");
         literal(w->out, sotto_str_from(between));
@@ -316,7 +317,7 @@ static void write_root(writer *w, size_t n_tools, size_t more, bool whole) {
     } else {
         sotto_buf_puts(w->out, "call ");
     }
-    if (f->close && plain) sotto_buf_puts(w->out, "space ");
+    if (f->close && json) sotto_buf_puts(w->out, "space ");
     if (f->close) write_mark(w, f->close);
     sotto_buf_puts(w->out, whole ? "\nroot ::= " : "\nroot ::= block*\n");
     if (!whole) return;

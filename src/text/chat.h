@@ -196,6 +196,28 @@ enum { SOTTO_SMOLLM3_ENDS_SYSTEM = 1, SOTTO_GEMMA4_THINKS_ON = 1 }; /* variants 
 json_t *sotto_calls_parse(sotto_call_notation notation, sotto_str text, bool sure);
 #define SOTTO_CALL_QUOTE '\xff' /* stands for <|"|>; no byte of UTF-8 */
 
+enum {
+    SOTTO_CALLS_MAX = 64,             /* in one answer; what comes after them is dropped */
+    SOTTO_CALL_BYTES_MAX = 256 << 10, /* of the text of one call */
+    SOTTO_CALL_DEPTH_MAX = 64,        /* of arrays, objects and brackets in there */
+};
+
+/* Initialise with {0}; close it whatever the result of open. */
+typedef struct sotto_call_list {
+    json_t         *tools; /* name -> function */
+    sotto_arena     arena; /* the texts of the calls */
+    sotto_tool_call calls[SOTTO_CALLS_MAX];
+    size_t          n;
+    bool            failed; /* out of memory */
+} sotto_call_list;
+sotto_status  sotto_call_list_open(sotto_call_list *l, const char *tools, sotto_error *err);
+void          sotto_call_list_close(sotto_call_list *l);
+const json_t *sotto_call_list_tool(const sotto_call_list *l, sotto_str name); /* its function; NULL: there is none */
+/* Each of a list that could be read (sotto_calls_parse), with what is wrong with it, if anything. */
+void          sotto_call_list_add(sotto_call_list *l, const json_t *calls);
+/* One that could not. */
+void          sotto_call_list_add_broken(sotto_call_list *l, sotto_str name, const char *what);
+
 /* Whether the header of an answer in this format opens a thought, so that the answer begins inside it. */
 bool sotto_calls_begin_thinking(const sotto_chat_format *f);
 

@@ -35,7 +35,7 @@ static const struct { const char *name, *article; } types[] = {
 
 static bool is_whole(const json_t *v) {
     double x = json_number_value(v);
-    return json_is_integer(v) || (x >= -1e18 && x <= 1e18 && x == (double)(json_int_t)x);
+    return json_is_integer(v) || (json_is_real(v) && (x < -1e18 || x > 1e18 || x == (double)(json_int_t)x));
 }
 
 static bool has_type(const json_t *v, const char *name) {
@@ -141,7 +141,8 @@ static bool check_array(checker *c, const json_t *schema, const json_t *v) {
     return true;
 }
 
-/* Where a schema names properties, others are refused unless it says otherwise: they are mistakes more often than not. */
+/* Where a schema names properties, others are refused unless it says otherwise: they are mistakes more often than
+ * not. */
 static bool check_object(checker *c, const json_t *schema, const json_t *v) {
     const json_t *properties = json_object_get(schema, "properties"), *required = json_object_get(schema, "required");
     const json_t *others = json_object_get(schema, "additionalProperties");

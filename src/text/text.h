@@ -96,8 +96,9 @@ void sotto_chat_prompt_free(sotto_chat_prompt *p);
 
 typedef struct sotto_chat_format sotto_chat_format; /* a row of one static table */
 /* By name; NULL when unknown. "sotto-starter" (tools/train), "gemma" (1, 2, 3), "gemma4" (E2B, E4B), "gemma4-large",
- * "llama2", "llama3" (3.1 and later), "llama3.0", "mistral" (v0.3), "mistral-v1" (v0.1, v0.2), "chatml", "qwen2", "qwen2.5", "qwen3",
- * "qwen3-instruct", "qwen3-thinking", "smollm2", "smollm3", "smollm3-closed" (as some converters corrected it). */
+ * "llama2", "llama3" (3.1 and later), "llama3.0", "mistral" (v0.3), "mistral-v1" (v0.1, v0.2), "chatml", "qwen2",
+ * "qwen2.5", "qwen3", "qwen3-instruct", "qwen3-thinking", "smollm2", "smollm3", "smollm3-closed" (as some converters
+ * corrected it). */
 const sotto_chat_format *sotto_chat_format_named(const char *name);
 const char *sotto_chat_format_name(const sotto_chat_format *f);
 /* All names, in order; NULL past the end. For --help and error messages. */

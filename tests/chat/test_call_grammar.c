@@ -55,7 +55,8 @@ static json_t *random_value(const json_t *schema, bool plain) {
     }
     json_int_t whole = (json_int_t)pick(pick(2) ? 100 : 1000000000);
     if (!json_object_get(schema, "minimum") && pick(3) == 0) whole = -whole;
-    return strcmp(name, "number") == 0 && pick(2) ? json_real((double)whole + 0.25 * (double)pick(4)) : json_integer(whole);
+    if (strcmp(name, "number") == 0 && pick(2)) return json_real((double)whole + 0.25 * (double)pick(4));
+    return json_integer(whole);
 }
 
 static json_t *random_object(const json_t *schema, bool plain) {
@@ -103,7 +104,8 @@ static sotto_call_reader *read_back(const sotto_chat_format *f, const sotto_chat
             for (size_t k = 0; k < SOTTO_COUNT(marks) && p->spans[i].trusted && f->tools->form.control; k++)
                 if (sotto_str_starts(rest, marks[k])) mark = marks[k];
             rest.n = mark ? strlen(mark) : 1;
-            CHECK(mark ? sotto_call_reader_push_control(r, rest, false, &shown) : sotto_call_reader_push(r, rest, &shown));
+            CHECK(mark ? sotto_call_reader_push_control(r, rest, false, &shown)
+                       : sotto_call_reader_push(r, rest, &shown));
             at += rest.n;
         }
     }
@@ -236,8 +238,8 @@ TEST(one_call_of_one_tool) {
     CHECK_INT(sotto_calls_grammar(f, tools, "dance", true, &out, &err), SOTTO_INVALID);
     CHECK(strstr(err.message, "no tool \"dance\"") != NULL);
     CHECK_INT(sotto_calls_grammar(f, "[]", NULL, true, &out, &err), SOTTO_INVALID);
-    CHECK_INT(sotto_calls_grammar(f, "[{\"name\":\"f\",\"parameters\":{\"properties\":{\"a b\":{}}}}]", NULL, true, &out,
-                                  &err), SOTTO_UNSUPPORTED);
+    static const char strange[] = "[{\"name\":\"f\",\"parameters\":{\"properties\":{\"a b\":{}}}}]";
+    CHECK_INT(sotto_calls_grammar(f, strange, NULL, true, &out, &err), SOTTO_UNSUPPORTED);
     CHECK(strstr(err.message, "tool \"f\"") && strstr(err.message, "\"a b\""));
     sotto_buf_free(&out);
 }
@@ -277,7 +279,8 @@ TEST(a_grammar_to_take_hold_of_calls) {
             CHECK(sotto_grammar_accepts(g, sotto_buf_str(&text).p, text.len));
             for (const char *p = row[i].text; *p; p++) {
                 sotto_buf_putc(&text, *p);
-                if (sotto_grammar_accepts(g, text.data, text.len) != !p[1]) TEST_FAIL("%s: %s", row[i].format, text.data);
+                if (sotto_grammar_accepts(g, text.data, text.len) != !p[1])
+                    TEST_FAIL("%s: %s", row[i].format, text.data);
             }
         }
         sotto_buf_free(&text);

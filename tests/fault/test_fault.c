@@ -116,8 +116,8 @@ static sotto_status load_generate_save(const char *path, sotto_error *err) {
 static sotto_status constrain(const char *path, sotto_error *err) {
     static const char schema[] =
         "{\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"^x+[^y]$\"},\"b\":{\"$ref\":\"#\"}},"
-        "\"allOf\":[{\"required\":[\"a\"]},{\"properties\":{\"a\":{\"title\":\"t\"}}},{\"type\":[\"object\",\"null\"]}],"
-        "\"additionalProperties\":{\"minimum\":3}}";
+        "\"allOf\":[{\"required\":[\"a\"]},{\"properties\":{\"a\":{\"title\":\"t\"}}},"
+        "{\"type\":[\"object\",\"null\"]}],\"additionalProperties\":{\"minimum\":3}}";
     sotto_model          *m = NULL;
     sotto_session        *s = NULL;
     sotto_grammar        *g = NULL;

@@ -33,7 +33,7 @@ static void generate(const char *path, const sotto_generate_options *o) {
     sotto_generator      *g = NULL;
     sotto_tokens          prompt = {0};
     sotto_piece           piece = {0};
-    sotto_model_options   mo = {.threads = 2};
+    sotto_model_options   mo = {.threads = 2, .chat_format = o->tools ? "chatml" : NULL};
     sotto_tokenize_options to = {.bos = true};
     allocations = 0;
     CHECK_OK(sotto_model_open(&m, path, &mo, &err), err);
@@ -76,6 +76,14 @@ TEST(every_step_of_sampling_with_stop_strings_and_logprobs) {
                                          .frequency_penalty = 0.1f, .penalty_last = 64, .dry_multiplier = 0.8f,
                                          .dry_base = 1.75f, .dry_allowed_length = 2, .dry_last = -1, .seed = 1};
     o.sampling = &sampling, o.ignore_end = true, o.top_logprobs = 5, o.stops = stops, o.n_stops = 1;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) generate(paths[i], &o);
+}
+
+TEST(text_in_which_a_call_may_begin) {
+    sotto_generate_options o = sotto_generate_options_default();
+    sotto_sampling         sampling = {.temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1,
+                                       .dry_base = 1.75f, .dry_allowed_length = 2, .seed = 1};
+    o.sampling = &sampling, o.ignore_end = true, o.tools = "[{\"name\":\"flip_coin\"}]";
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) generate(paths[i], &o);
 }
 
