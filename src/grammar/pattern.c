@@ -224,6 +224,13 @@ static bool read_repetition(reader *r) {
     char   c = peek(r);
     size_t n = c == '{' ? counted(r) : c && strchr("*+?", c) ? 1 : 0;
     if (n == 0) return true;
+    if (c == '{') { /* the text is NUL-terminated, and strtoul stops at what is no digit */
+        char         *end;
+        unsigned long least = strtoul(r->text.p + r->at + 1, &end, 10), most = least;
+        if (*end == ',' && end[1] != '}') most = strtoul(end + 1, NULL, 10);
+        if (most < least || most > SOTTO_REPEAT_MAX)
+            return fail(r, "the regular expression has a repetition that ends before it begins, or is too long");
+    }
     sotto_buf_append(r->out, r->text.p + r->at, n);
     r->at += n;
     if (peek(r) == '?') r->at++; /* lazy: finds the same texts */

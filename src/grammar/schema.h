@@ -78,7 +78,7 @@ sotto_schema_role sotto_schema_role_of(const char *keyword);
 
 /* Append what stands between the quotes of JSON strings that a regular expression finds something in. Of the
  * expressions of ECMA-262: characters, classes, groups, |, repetitions, and ^ and $ at the ends. *why: what else there
- * is. `any` is the rule of any character of a string. */
+ * is. `any` is the rule of any character of a string; `pattern` is NUL-terminated. */
 bool sotto_pattern_to_gbnf(sotto_str pattern, const char *any, sotto_buf *out, const char **why);
 /* Append an element for the decimal numbers from lo to hi, 0 <= lo <= hi < 10^18. */
 void sotto_digits_between(int64_t lo, int64_t hi, sotto_buf *out);

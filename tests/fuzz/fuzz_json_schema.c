@@ -13,13 +13,14 @@ static void require(bool ok) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    sotto_grammar *g;
-    sotto_error    err = {0};
-    const uint8_t *end = size ? memchr(data, 0, size) : NULL;
-    size_t         n = end ? (size_t)(end - data) : size, used = n + (end ? 1 : 0);
+    static const char bad_gbnf[] = "the JSON schema as a grammar: grammar, line";
+    sotto_grammar    *g;
+    sotto_error       err = {0};
+    const uint8_t    *end = size ? memchr(data, 0, size) : NULL;
+    size_t            n = end ? (size_t)(end - data) : size, used = n + (end ? 1 : 0);
     if (sotto_grammar_open_schema(&g, (const char *)data, n, &err) != SOTTO_OK) {
         require(err.message[0]);
-        require(!strstr(err.message, "as a grammar: grammar, line") || err.status == SOTTO_LIMIT);
+        require(strncmp(err.message, bad_gbnf, sizeof bad_gbnf - 1) != 0 || err.status == SOTTO_LIMIT);
         return 0;
     }
     if (sotto_grammar_accepts(g, (const char *)data + used, size - used)) {

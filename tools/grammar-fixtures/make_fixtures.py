@@ -453,6 +453,8 @@ REFUSED_SCHEMAS = [
      "JSON schema, #/pattern: the regular expression looks ahead or behind, which a grammar cannot"),
     ({"type": "string", "pattern": "(a)\\1"},
      "JSON schema, #/pattern: the regular expression has an escape that a grammar cannot follow (\\b, \\1, \\p ...)"),
+    ({"type": "string", "pattern": "a{4,3}"},
+     "JSON schema, #/pattern: the regular expression has a repetition that ends before it begins, or is too long"),
     ({"type": "string", "pattern": "a)"}, "JSON schema, #/pattern: the regular expression has a ) without ("),
     ({"type": "string", "pattern": "(^a)"},
      "JSON schema, #/pattern: the regular expression has ^ or $ inside of one of its outermost alternatives"),
