@@ -2,6 +2,8 @@
  * and read back as they were, and calls that do not fit are refused. */
 #include "test.h"
 
+#include <sotto/sotto.h>
+
 #include "grammar/grammar.h"
 #include "text/calls.h"
 #include "text/chat.h"

@@ -4,6 +4,8 @@
  * answer, in which control tokens stand between bytes 14 and 15. */
 #include <stdlib.h>
 
+#include <sotto/sotto.h>
+
 #include "grammar/grammar.h"
 #include "text/calls.h"
 #include "text/chat.h"
