@@ -72,7 +72,8 @@ static int open_tools(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_toolbox_options o = sotto_toolbox_options_default();
     sotto_model_get_info(e->model, &info);
     e->hears_results = info.hears_results;
-    if (s->raw || s->no_tools || e->grammar || (info.hears_results && !s->tools && !s->dry_run_tools)) return SOTTO_EXIT_OK;
+    bool asked = s->tools || s->dry_run_tools;
+    if (s->raw || s->no_tools || e->grammar || (info.hears_results && !asked)) return SOTTO_EXIT_OK;
     e->tools = sotto_tools_schema();
     o.path = s->tools_file;
     if (s->dry_run_tools || !sotto_toolbox_open(&e->toolbox, &o, &err)) return SOTTO_EXIT_OK;

@@ -93,9 +93,8 @@ TEST(tools_can_be_left_out_and_offered) {
     json_decref(doc);
     program_free(&r);
     /* Another model is told of the tools: its prompt grows by their schemas. */
-    program_run plain = RUN(NULL, "run", "-m", "golden/qwen3", "--chat-format", "qwen3", "-p", "Hi", "-n", "2", "-c", "64");
-    program_run with = RUN(NULL, "run", "-m", "golden/qwen3", "--chat-format", "qwen3", "-p", "Hi", "-n", "2", "--tools",
-                           FILE_OPTION);
+#define QWEN "run", "-m", "golden/qwen3", "--chat-format", "qwen3", "-p", "Hi", "-n", "2"
+    program_run plain = RUN(NULL, QWEN, "-c", "64"), with = RUN(NULL, QWEN, "--tools", FILE_OPTION);
     CHECK_CODE(plain, 0);
     CHECK_CODE(with, 1); /* more than the 256 tokens of this tiny model */
     CHECK_HAS(with.err, "tokens");
