@@ -187,6 +187,10 @@ sotto_status sotto_cli_answer_make(sotto_cli_engine *e, const sotto_cli_settings
     o.top_logprobs = s->logprobs;
     o.slide = s->slide;
     o.tools = e->tools;
+    if (e->tools && e->tool_choice && strcmp(e->tool_choice, "auto") != 0) {
+        o.tool_choice = strcmp(e->tool_choice, "required") == 0 ? SOTTO_TOOLS_REQUIRED : SOTTO_TOOLS_NAMED;
+        o.tool_name = e->tool_choice;
+    }
     o.grammar = e->grammar;
     if (window->keep > o.keep) o.keep = window->keep;
     o.turns = window->turns;

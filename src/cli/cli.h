@@ -64,7 +64,7 @@ typedef struct sotto_cli_settings {
 
     const char     *prompt, *system, *grammar, *json_schema; /* request */
     bool            raw, thinking, ignore_end, slide, tools, no_tools, dry_run_tools;
-    const char     *tools_file;
+    const char     *tool_choice, *tools_file;
     int32_t         max_tokens, logprobs;
     sotto_cli_texts stops, biases;
     sotto_sampling  sampling; /* only the fields that were given */
@@ -191,6 +191,7 @@ typedef struct sotto_cli_engine {
     sotto_grammar     *grammar; /* NULL: answers are free */
     const char        *tools; /* offered to the model; NULL: none */
     sotto_toolbox     *toolbox; /* NULL: calls are chosen but not executed */
+    const char        *tool_choice; /* of the next answer, as the option says it; NULL: auto */
     bool               hears_results;
     sotto_cli_progress progress;
     double             load_ms;

@@ -72,7 +72,7 @@ static int open_tools(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_toolbox_options o = sotto_toolbox_options_default();
     sotto_model_get_info(e->model, &info);
     e->hears_results = info.hears_results;
-    bool asked = s->tools || s->dry_run_tools;
+    bool asked = s->tools || s->dry_run_tools || s->tool_choice;
     if (s->raw || s->no_tools || e->grammar || (info.hears_results && !asked)) return SOTTO_EXIT_OK;
     e->tools = sotto_tools_schema();
     o.path = s->tools_file;

@@ -65,6 +65,7 @@ const sotto_cli_option sotto_cli_options[] = {
     HEADING("Tools: timers, reminders, lists, memories, sums, units, clock, dice", ASK),
     FLAG("tools", 0, tools, ASK, "offer them to the model (the starter model always has them)"),
     FLAG("no-tools", 0, no_tools, ASK, "without them"),
+    TEXT("tool-choice", 0, tool_choice, ASK, "WORD", "auto, required (call one or more), or a tool's name"),
     FLAG("dry-run-tools", 0, dry_run_tools, ASK, "let the model choose, but execute nothing"),
     TEXT("tools-file", 0, tools_file, ASK, "FILE", "where they keep things (tools.db of your data folder)"),
 

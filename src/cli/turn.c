@@ -204,6 +204,7 @@ sotto_status sotto_cli_turn_answer(sotto_cli_chat *chat, bool stream, sotto_erro
     if (chat->engine.tools && !(chat->tool_calls = json_array())) return fail_memory(err);
     for (int round = 1;; round++) {
         sotto_buf spoken = {0};
+        chat->engine.tool_choice = round == 1 ? chat->settings->tool_choice : NULL; /* then it may speak */
         SOTTO_TRY(answer_once(chat, stream, err));
         if (!chat->last.calls || chat->last.finish == SOTTO_FINISH_CANCELLED) return SOTTO_OK;
         sotto_status status = execute_all(chat, &spoken, err);

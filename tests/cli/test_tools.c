@@ -85,6 +85,29 @@ TEST(a_timer_that_is_due_speaks_up) {
     program_free(&r);
 }
 
+/* A model that hears results goes on after them: here one with random weights, whose first answer has to be a call. */
+TEST(results_are_given_to_a_model_that_hears_them) {
+#define GEMMA "run", "-m", "golden/gemma3-mm", "--chat-format", "gemma", "-c", "16384", "-p", "Hi", "-n", "160", "--json"
+    program_run r = RUN(NULL, GEMMA, "--tool-choice", "flip_coin", FILE_OPTION);
+    json_t     *doc = json_line(r.out, 0), *calls = calls_of(&r, 0), *call = json_array_get(calls, 0);
+    CHECK_CODE(r, 0);
+    CHECK_INT(json_array_size(calls), 1);
+    CHECK_STR(json_text_at(call, "name"), "flip_coin");
+    CHECK(json_is_string(json_at(call, "result.result")));
+    long long with_result = json_int_at(doc, "usage.prompt_tokens");
+    json_decref(doc), json_decref(calls);
+    program_free(&r);
+    r = RUN(NULL, GEMMA, "--tool-choice", "flip_coin", "--dry-run-tools");
+    doc = json_line(r.out, 0);
+    CHECK(json_int_at(doc, "usage.prompt_tokens") < with_result); /* it has the call and its result in it */
+    json_decref(doc);
+    program_free(&r);
+    r = RUN(NULL, GEMMA, "--tool-choice", "juggle", FILE_OPTION);
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "juggle");
+    program_free(&r);
+}
+
 TEST(tools_can_be_left_out_and_offered) {
     program_run r = RUN(NULL, "run", "-p", "set a timer for five minutes", "--json", "--no-tools");
     json_t     *doc = json_line(r.out, 0);
