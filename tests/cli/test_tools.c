@@ -87,7 +87,7 @@ TEST(a_timer_that_is_due_speaks_up) {
 
 /* A model that hears results goes on after them: here one with random weights, whose first answer has to be a call. */
 TEST(results_are_given_to_a_model_that_hears_them) {
-#define GEMMA "run", "-m", "golden/gemma3-mm", "--chat-format", "gemma", "-c", "16384", "-p", "Hi", "-n", "160", "--json"
+#define GEMMA "run", "-m", "golden/gemma3-mm", "--chat-format", "gemma", "-c", "16384", "-p", "A", "-n", "160", "--json"
     program_run r = RUN(NULL, GEMMA, "--tool-choice", "flip_coin", FILE_OPTION);
     json_t     *doc = json_line(r.out, 0), *calls = calls_of(&r, 0), *call = json_array_get(calls, 0);
     CHECK_CODE(r, 0);
