@@ -20,10 +20,11 @@ from template import HERE, SLOT, Lists, Segment, draw_segments, read_file
 REPLIES = json.loads((HERE / "replies.json").read_text())
 # How often a conversation is drawn from each file; files that are not named have 1.
 WEIGHTS = {
-    "timers.txt": 2.6, "reminders.txt": 3.0, "time.txt": 0.9, "time-dialogues.txt": 2.0, "calculate.txt": 3.0,
-    "units.txt": 2.6, "misc-tools.txt": 2.0, "number-dialogues.txt": 1.8, "lists.txt": 3.0, "memory.txt": 2.6,
-    "list-dialogues.txt": 1.8, "talk.txt": 1.3, "beyond.txt": 2.8, "near.txt": 1.6,
-    "more-beyond.txt": 1.6, "more-dialogues.txt": 2.0, "more-reminders.txt": 1.4, "more-calculate.txt": 1.4,
+    "timers.txt": 2.6, "reminders.txt": 3.2, "time.txt": 0.6, "time-dialogues.txt": 2.0, "calculate.txt": 4.5,
+    "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 2.2, "lists.txt": 4.5, "memory.txt": 4.0,
+    "list-dialogues.txt": 2.4, "talk.txt": 1.0, "beyond.txt": 3.2, "near.txt": 1.6,
+    "more-beyond.txt": 2.0, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
+    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.7, "more-talk.txt": 0.8,
 }
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
