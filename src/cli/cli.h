@@ -29,10 +29,12 @@ enum {
     SOTTO_VERB_MEMORY = 1 << 6,
     SOTTO_VERB_BENCH = 1 << 7,
     SOTTO_VERB_QUALITY = 1 << 8,
-    SOTTO_VERB_ALL = (1 << 9) - 1
+    SOTTO_VERB_EXPORT = 1 << 9,
+    SOTTO_VERB_ALL = (1 << 10) - 1
 };
 
 enum { SOTTO_COLOR_AUTO, SOTTO_COLOR_ALWAYS, SOTTO_COLOR_NEVER };
+enum { SOTTO_LOGITS_ALL, SOTTO_LOGITS_LAST };
 enum { SOTTO_CLI_OPTION_MAX = 96 };
 
 typedef struct sotto_cli_list {
@@ -71,6 +73,10 @@ typedef struct sotto_cli_settings {
 
     const char *against, *file; /* quality */
 
+    const char *output, *importance, *id; /* export */
+    int32_t     bits, logits;             /* which of the words that the table allows */
+    bool        rtn, negative_scales;
+
     bool    json, csv, quiet, stats, help; /* output */
     int32_t color;
 
@@ -89,6 +95,7 @@ typedef struct sotto_cli_verb {
 int sotto_cmd_run(const sotto_cli_settings *s);
 int sotto_cmd_chat(const sotto_cli_settings *s);
 int sotto_cmd_convert(const sotto_cli_settings *s);
+int sotto_cmd_export(const sotto_cli_settings *s);
 int sotto_cmd_inspect(const sotto_cli_settings *s);
 int sotto_cmd_inspect_tokens(const sotto_cli_settings *s);
 int sotto_cmd_inspect_logits(const sotto_cli_settings *s);
