@@ -10,55 +10,83 @@ enum { CANDIDATES = 25 };
 /* To the nearest integer, halves to even, for |x| < 2^22: the sum has no room for a fraction. */
 static inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
 
-static inline float clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
-
-/* Codes of a scale, and the scale that serves these codes best by least squares. */
-static float codes_of(const float *x, const float *importance, float scale, float low, float high, float *codes) {
-    float inverse = 1.0f / scale, xq = 0, qq = 0;
-    for (int i = 0; i < SOTTO_CODE_BLOCK; i++) codes[i] = clamp(nearest(clamp(x[i] * inverse, -200, 200)), low, high);
-    for (int i = 0; i < SOTTO_CODE_BLOCK; i++) {
-        xq += importance[i] * x[i] * codes[i];
-        qq += importance[i] * codes[i] * codes[i];
-    }
-    return qq > 0 ? xq / qq : scale;
+/* Without a branch, for compilers that make no vectors of branches; exact for small integers. */
+static inline float clamp(float q, float low, float high) {
+    return 0.5f * (fabsf(q - low) - fabsf(q - high) + (low + high));
 }
 
-static float error_of(const float *x, const float *importance, float scale, const float *codes) {
-    float sum = 0;
-    for (int i = 0; i < SOTTO_CODE_BLOCK; i++) {
-        float e = x[i] - scale * codes[i];
-        sum += importance[i] * e * e;
-    }
-    return sum;
+/* 32 numbers as 4 rows of 8: sums run down the columns, which compilers turn into vector instructions. */
+enum { LANES = 8 };
+
+static float sum_lanes(const float *lanes) {
+    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
-bool sotto_block_quantize(const float *x, const float *importance, int bits, bool search, int8_t *codes,
+/* One block being searched: wx = importance * x. */
+typedef struct block {
+    float x[SOTTO_CODE_BLOCK], w[SOTTO_CODE_BLOCK], wx[SOTTO_CODE_BLOCK];
+} block;
+
+/* Codes of a scale; sum of w x q and of w q q. */
+static void make_codes(const block *restrict b, float scale, float low, float high, float *restrict codes, float *xq,
+                       float *qq) {
+    float inverse = 1.0f / scale, lanes_xq[LANES] = {0}, lanes_qq[LANES] = {0};
+    for (int i = 0; i < SOTTO_CODE_BLOCK; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            float q = clamp(nearest(b->x[i + k] * inverse), low, high);
+            codes[i + k] = q;
+            lanes_xq[k] += b->wx[i + k] * q;
+            lanes_qq[k] += b->w[i + k] * q * q;
+        }
+    *xq = sum_lanes(lanes_xq);
+    *qq = sum_lanes(lanes_qq);
+}
+
+static float error_of(const block *b, float scale, const float *codes) {
+    float lanes[LANES] = {0};
+    for (int i = 0; i < SOTTO_CODE_BLOCK; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            float e = b->x[i + k] - scale * codes[i + k];
+            lanes[k] += b->w[i + k] * e * e;
+        }
+    return sum_lanes(lanes);
+}
+
+/* Each candidate's codes get the scale that serves them best, xq / qq by least squares, and have lowered the error by
+ * xq^2 / qq then. The winner replaces what is there if, with its scale in half precision, it is truly better. */
+static void search(const block *b, float greatest, float *codes, uint16_t *scale) {
+    float tried[SOTTO_CODE_BLOCK], best[SOTTO_CODE_BLOCK], most = 0, fitted = 0, xq, qq;
+    for (int k = 0; k < CANDIDATES; k++) {
+        make_codes(b, greatest / (5.5f + 0.125f * (float)k), -8, 7, tried, &xq, &qq);
+        if (!(qq > 0) || !(xq > 0) || !(xq * xq / qq > most)) continue;
+        most = xq * xq / qq;
+        fitted = xq / qq;
+        memcpy(best, tried, sizeof best);
+    }
+    uint16_t h = sotto_f32_to_f16(fitted);
+    if (most == 0 || !(error_of(b, sotto_f16_to_f32(h), best) < error_of(b, sotto_f16_to_f32(*scale), codes))) return;
+    *scale = h;
+    memcpy(codes, best, sizeof best);
+}
+
+bool sotto_block_quantize(const float *x, const float *importance, int bits, bool best, int8_t *codes,
                           uint16_t *scale) {
-    static const float ones[SOTTO_CODE_BLOCK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    float top = bits == 4 ? 7 : 127, greatest = 0, sum = 0, best[SOTTO_CODE_BLOCK], tried[SOTTO_CODE_BLOCK];
-    if (!importance) importance = ones;
+    float top = bits == 4 ? 7 : 127, greatest = 0, sum = 0, q[SOTTO_CODE_BLOCK], xq, qq;
+    block b;
     for (int i = 0; i < SOTTO_CODE_BLOCK; i++) {
         greatest = fabsf(x[i]) > greatest ? fabsf(x[i]) : greatest;
         sum += x[i];
+        b.x[i] = x[i];
+        b.w[i] = importance ? importance[i] : 1;
+        b.wx[i] = b.w[i] * x[i];
     }
     *scale = sotto_f32_to_f16(greatest / top);
     if (!isfinite(sum) || (*scale & 0x7c00) == 0x7c00) return false;
-    float d = sotto_f16_to_f32(*scale);
     memset(codes, 0, SOTTO_CODE_BLOCK);
-    if (d == 0) return true; /* nothing that half precision could tell from zero */
-    (void)codes_of(x, importance, d, -top, top, best);
-    float least = error_of(x, importance, d, best);
-    for (int k = 0; search && bits == 4 && k < CANDIDATES; k++) {
-        float    fitted = codes_of(x, importance, greatest / (5.5f + 0.125f * (float)k), -8, 7, tried);
-        uint16_t h = sotto_f32_to_f16(fitted);
-        float    candidate = sotto_f16_to_f32(h), error = error_of(x, importance, candidate, tried);
-        if (!(error < least) || candidate <= 0) continue;
-        least = error;
-        *scale = h;
-        memcpy(best, tried, sizeof best);
-    }
-    for (int i = 0; i < SOTTO_CODE_BLOCK; i++) codes[i] = (int8_t)best[i];
+    if (*scale == 0) return true; /* nothing that half precision could tell from zero */
+    make_codes(&b, sotto_f16_to_f32(*scale), -top, top, q, &xq, &qq);
+    if (best && bits == 4) search(&b, greatest, q, scale);
+    for (int i = 0; i < SOTTO_CODE_BLOCK; i++) codes[i] = (int8_t)q[i];
     return true;
 }
 
