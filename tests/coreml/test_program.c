@@ -215,4 +215,24 @@ TEST(manifests_stay_inside_of_the_package) {
     CHECK_INT(manifest("[", &m), SOTTO_FORMAT);
 }
 
+/* Written by coremltools' own builder: tools/coreml/make_toy.py. */
+TEST(a_package_of_apple_s_tools_is_read) {
+    sotto_mil_package *p;
+    sotto_error        err = {0};
+    int                n_constexpr = 0, n_sdpa = 0;
+    CHECK_OK(sotto_mil_package_open(&p, "coreml/toy.mlpackage", &err), err);
+    const sotto_mil_function *f = p ? sotto_mil_function_find(&p->program, "main") : NULL;
+    CHECK(f && f->inputs.n == 2 && f->states.n == 2 && f->outputs.n == 1);
+    for (int32_t i = 0; f && i < f->n_ops; i++) {
+        n_sdpa += strcmp(f->ops[i].type, "scaled_dot_product_attention") == 0;
+        if (strcmp(f->ops[i].type, "constexpr_blockwise_shift_scale") != 0) continue;
+        const sotto_mil_arg *data = sotto_mil_arg_find(&f->ops[i], "data");
+        n_constexpr += data && data->value && data->value->type.dtype == SOTTO_MIL_I4 && data->value->blob > 0;
+    }
+    CHECK_INT(n_constexpr, 9);
+    CHECK_INT(n_sdpa, 2);
+    sotto_mil_package_close(p);
+    CHECK_INT(sotto_mil_package_open(&p, "coreml/none.mlpackage", &err), SOTTO_NOT_FOUND);
+}
+
 TEST_MAIN()
