@@ -4,15 +4,17 @@ _sotto() {
     [[ $verb == inspect && ${COMP_WORDS[2]} =~ ^(tokens|logits|memory)$ ]] && verb="inspect ${COMP_WORDS[2]}"
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W 'run chat convert inspect bench quality help --help --version' -- "$word"))
+        COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality help --help --version' -- "$word"))
         return
     fi
     case $previous in
     --type) COMPREPLY=($(compgen -W 'q4_0 q8_0 f16 bf16 f32' -- "$word")) ;;
     --head) COMPREPLY=($(compgen -W 'q4_0 q6_k q8_0 f16 bf16 f32' -- "$word")) ;;
     --cache-type) COMPREPLY=($(compgen -W 'f16 q8_0 f32' -- "$word")) ;;
+    --bits) COMPREPLY=($(compgen -W '4 8 16' -- "$word")) ;;
+    --logits) COMPREPLY=($(compgen -W 'all last' -- "$word")) ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$word")) ;;
-    help) COMPREPLY=($(compgen -W 'run chat convert inspect bench quality' -- "$word")) ;;
+    help) COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality' -- "$word")) ;;
     *)
         if [[ $word == -* ]]; then
             # $verb is two words for `inspect tokens`

@@ -30,12 +30,14 @@ enum {
     SOTTO_VERB_MEMORY = 1 << 6,
     SOTTO_VERB_BENCH = 1 << 7,
     SOTTO_VERB_QUALITY = 1 << 8,
-    SOTTO_VERB_ALL = (1 << 9) - 1
+    SOTTO_VERB_EXPORT = 1 << 9,
+    SOTTO_VERB_ALL = (1 << 10) - 1
 };
 
 #define SOTTO_CLI_STARTER "sotto-starter-q4_0.gguf" /* the model of a command line without -m */
 
 enum { SOTTO_COLOR_AUTO, SOTTO_COLOR_ALWAYS, SOTTO_COLOR_NEVER };
+enum { SOTTO_LOGITS_ALL, SOTTO_LOGITS_LAST };
 enum { SOTTO_CLI_OPTION_MAX = 96 };
 
 typedef struct sotto_cli_list {
@@ -74,7 +76,11 @@ typedef struct sotto_cli_settings {
     sotto_cli_list ids, prefill, decode, depth, threads_list;
     int32_t        repeat;
 
-    const char *against, *file; /* quality */
+    const char *against, *file, *collect; /* quality */
+
+    const char *output, *importance, *id; /* export */
+    int32_t     bits, logits;             /* which of the words that the table allows */
+    bool        rtn, negative_scales;
 
     bool    json, csv, quiet, stats, help; /* output */
     int32_t color;
@@ -94,6 +100,7 @@ typedef struct sotto_cli_verb {
 int sotto_cmd_run(const sotto_cli_settings *s);
 int sotto_cmd_chat(const sotto_cli_settings *s);
 int sotto_cmd_convert(const sotto_cli_settings *s);
+int sotto_cmd_export(const sotto_cli_settings *s);
 int sotto_cmd_inspect(const sotto_cli_settings *s);
 int sotto_cmd_inspect_tokens(const sotto_cli_settings *s);
 int sotto_cmd_inspect_logits(const sotto_cli_settings *s);

@@ -18,6 +18,13 @@ static const sotto_cli_verb verbs[] = {
      "sotto convert IN [OUT.gguf] [options]",
      "  sotto convert gemma-2-2b-it/                      writes gemma-2-2b-it-q4_0.gguf\n"
      "  sotto convert gemma-2-2b-it/ small.gguf --type q8_0\n"},
+#if SOTTO_COREML
+    {"export", SOTTO_VERB_EXPORT, 1, sotto_cmd_export, "a Core ML package for Apple's systems",
+     "sotto export MODEL [options]",
+     "  sotto export gemma-2b-it/                           Gemma-2B-IT-Stateful-4bit-128.mlpackage\n"
+     "  sotto export gemma-2b-it.gguf -o ~/models --context 2048\n"
+     "  sotto export gemma-2b-it/ --bits 16 --id google/gemma-2b-it\n"},
+#endif
     {"inspect", SOTTO_VERB_INSPECT, 1, sotto_cmd_inspect, "what a model file is",
      "sotto inspect MODEL [options]",
      "  sotto inspect gemma.gguf --tensors\n"

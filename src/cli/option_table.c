@@ -8,7 +8,7 @@
 #define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS | SOTTO_VERB_QUALITY)
 #define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
 #define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
-#define ANY_MODEL (SOTTO_VERB_ALL & ~SOTTO_VERB_CONVERT)
+#define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT))
 
 #define HEADING(text, verb_set) {.help = text, .verbs = (verb_set)}
 #define ROW(text, ch, type, field, verb_set, label, about, low, high, words)                                 \
@@ -97,6 +97,17 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("tensors", 0, tensors, SOTTO_VERB_INSPECT, "list every tensor"),
     FLAG("metadata", 0, metadata, SOTTO_VERB_INSPECT, "list all metadata"),
 
+    HEADING("Package", SOTTO_VERB_EXPORT),
+    TEXT("output", 'o', output, SOTTO_VERB_EXPORT, "DIR", "where to, or the package itself, NAME.mlpackage (.)"),
+    INT("context", 'c', context, SOTTO_VERB_EXPORT, 4, INT_MAX_D, "context in tokens (128)"),
+    CHOICE("bits", bits, SOTTO_VERB_EXPORT, "4 8 16", "bits of a weight: 4, 8 or 16 (4)"),
+    CHOICE("logits", logits, SOTTO_VERB_EXPORT, "all last", "of all tokens of a call, or of the last (all)"),
+    FLAG("rtn", 0, rtn, SOTTO_VERB_EXPORT, "round to nearest instead of searching the best scales"),
+    FLAG("negative-scales", 0, negative_scales, SOTTO_VERB_EXPORT, "keep those of q4_0 as they are, without offsets"),
+    TEXT("importance", 0, importance, SOTTO_VERB_EXPORT, "FILE", "what the inputs of each matrix weigh"),
+    TEXT("id", 0, id, SOTTO_VERB_EXPORT, "NAME", "where clients find the tokenizer: google/gemma-2b-it"),
+    FLAG("force", 'f', force, SOTTO_VERB_EXPORT, "replace a package that exists"),
+
     HEADING("What to show", SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS),
     FLAG("special", 0, special, SOTTO_VERB_TOKENS, "recognise control tokens in the text"),
     FLAG("no-bos", 0, no_bos, SOTTO_VERB_TOKENS, "do not begin with the model's BOS token"),
@@ -113,6 +124,7 @@ const sotto_cli_option sotto_cli_options[] = {
     HEADING("What to measure", SOTTO_VERB_QUALITY),
     TEXT("against", 0, against, SOTTO_VERB_QUALITY, "PATH", "the reference: another form of the same model"),
     TEXT("file", 'f', file, SOTTO_VERB_QUALITY, "FILE", "a text; - is standard input (one built in)"),
+    TEXT("collect", 0, collect, SOTTO_VERB_QUALITY, "FILE", "write what the inputs of matrices weigh, for export"),
     INT("window", 'c', context, SOTTO_VERB_QUALITY, 16, INT_MAX_D, "tokens seen at once (512)"),
 
     HEADING("Output", SOTTO_VERB_ALL),

@@ -28,6 +28,8 @@ typedef enum sotto_path_kind { SOTTO_PATH_NONE, SOTTO_PATH_FILE, SOTTO_PATH_FOLD
 sotto_path_kind sotto_path_kind_of(const char *path);
 /* "folder/name" in a buffer of its own; free() it. NULL: out of memory. */
 char *sotto_path_join(const char *folder, const char *name);
+/* The folder that holds `path`: "." and "/" where that is so. free() it. NULL: out of memory. */
+char *sotto_path_parent(const char *path);
 /* Make a folder and its parents (mode 0700). */
 sotto_status sotto_path_make_folder(const char *path, sotto_error *err);
 /* The user's folders by the XDG base directory rules (~/Library/... on macOS), "/sotto" included, not created.
@@ -55,6 +57,15 @@ sotto_status sotto_writer_rewrite(sotto_writer *w, uint64_t offset, const void *
 uint64_t     sotto_writer_offset(const sotto_writer *w);
 sotto_status sotto_writer_commit(sotto_writer *w, sotto_error *err); /* closes w in every case */
 void         sotto_writer_close(sotto_writer *w);                    /* without commit: discards; NULL allowed */
+
+/* The same for a folder: it comes into being under a name of its own beside the destination, and is moved there when
+ * it is complete; a folder that was there before is moved away first and then removed. */
+typedef struct sotto_folder_writer sotto_folder_writer;
+sotto_status sotto_folder_writer_open(sotto_folder_writer **out, const char *path, sotto_error *err);
+/* Where to write the file "a/b/name" of it; "a/b" is made. free() it. NULL: `err` says why. */
+char        *sotto_folder_writer_file(sotto_folder_writer *w, const char *name, sotto_error *err);
+sotto_status sotto_folder_writer_commit(sotto_folder_writer *w, sotto_error *err); /* closes w in every case */
+void         sotto_folder_writer_close(sotto_folder_writer *w); /* without commit: discards; NULL allowed */
 
 /* ---- memory -------------------------------------------------------------------------------------------- */
 

@@ -24,6 +24,12 @@ char *sotto_path_join(const char *folder, const char *name) {
     return path;
 }
 
+char *sotto_path_parent(const char *path) {
+    const char *slash = strrchr(path, '/');
+    size_t      n = slash ? (size_t)(slash - path) : 0;
+    return !slash ? strdup(".") : n == 0 ? strdup("/") : strndup(path, n);
+}
+
 static sotto_status make_one(const char *path, sotto_error *err) {
     if (mkdir(path, 0700) == 0 || sotto_path_kind_of(path) == SOTTO_PATH_FOLDER) return SOTTO_OK;
     int code = errno;

@@ -26,6 +26,13 @@ static inline sotto_status sotto_status_from_errno(int code) {
     return SOTTO_IO;
 }
 
+/* writer.c, for files and folders that come into being beside their name: a path in `folder` that no other writer
+ * uses, ".NAME.XXXXXX.part" with the last part of `path`, cut to the 255 bytes that file systems allow; NULL: out of
+ * memory. And making names in a folder durable: 0, or -1 with errno; file systems that cannot sync a folder have
+ * nothing better to offer, and count as done. */
+char *sotto_temp_path(const char *folder, const char *path);
+int   sotto_sync_folder(const char *folder);
+
 /* Round a byte range to pages: outwards for advice, inwards where bytes outside must not be touched. Gives
  * the begin; *n_bytes becomes a whole number of pages (0 when no page lies inside). */
 static inline uintptr_t sotto_pages_around(uintptr_t begin, size_t *n_bytes) {

@@ -29,9 +29,8 @@ static char *resolve(const char *path) {
     return real ? real : strdup(path);
 }
 
-/* A name that no other writer uses. NAME is cut so that the whole fits the 255 bytes file systems allow. */
-static char *temp_name(const sotto_writer *w) {
-    const char *slash = strrchr(w->path, '/'), *name = slash ? slash + 1 : w->path;
+char *sotto_temp_path(const char *folder, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     size_t      n = SOTTO_MIN(strlen(name), (size_t)230);
     uint64_t    random = sotto_random_seed();
     char        text[256], mark[7];
@@ -39,7 +38,7 @@ static char *temp_name(const sotto_writer *w) {
     for (size_t i = 0; i < 6; i++, random >>= 5) mark[i] = "abcdefghijklmnopqrstuvwxyz234567"[random % 32];
     mark[6] = '\0';
     (void)snprintf(text, sizeof text, ".%.*s.%s.part", (int)n, name, mark);
-    return sotto_path_join(w->folder, text);
+    return sotto_path_join(folder, text);
 }
 
 /* Permissions follow the file that is replaced; a new file gets what the umask leaves of 0666. */
@@ -51,7 +50,7 @@ static sotto_status create_temp(sotto_writer *w, sotto_error *err) {
                           S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
     for (int tries = 0; tries < 100; tries++) {
         free(w->temp);
-        w->temp = temp_name(w);
+        w->temp = sotto_temp_path(w->folder, w->path);
         if (!w->temp) return sotto_fail_memory(err, "a path");
         w->fd = open(w->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (w->fd >= 0) {
@@ -71,11 +70,7 @@ sotto_status sotto_writer_open(sotto_writer **out, const char *path, sotto_error
     if (!w) return sotto_fail_memory(err, "a file writer");
     w->fd = -1;
     w->path = resolve(path);
-    if (w->path) {
-        const char *slash = strrchr(w->path, '/');
-        size_t      n = slash ? (size_t)(slash - w->path) : 0;
-        w->folder = !slash ? strdup(".") : n == 0 ? strdup("/") : strndup(w->path, n);
-    }
+    if (w->path) w->folder = sotto_path_parent(w->path);
     sotto_status status = w->folder ? create_temp(w, err) : sotto_fail_memory(err, "a path");
     if (status == SOTTO_OK)
         *out = w;
@@ -143,8 +138,7 @@ static int sync_fully(int fd) {
     return rc;
 }
 
-/* Some file systems cannot sync a folder and say EINVAL; they have then nothing better to offer. */
-static int sync_folder(const char *folder) {
+int sotto_sync_folder(const char *folder) {
     int fd = open(folder, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return errno == EACCES ? 0 : -1;
     int rc = sync_fully(fd), code = errno;
@@ -165,7 +159,7 @@ static sotto_status finish(sotto_writer *w, sotto_error *err) {
                           strerror(errno));
     free(w->temp);
     w->temp = NULL;
-    if (sync_folder(w->folder) != 0)
+    if (sotto_sync_folder(w->folder) != 0)
         return sotto_fail(err, SOTTO_IO, "%s: is written, but its folder cannot be synced: %s", w->path,
                           strerror(errno));
     return SOTTO_OK;
