@@ -371,6 +371,7 @@ SOTTO_API uint64_t sotto_session_cache_read_bytes(const sotto_session *s, int32_
 typedef struct sotto_quality_options {
     const char       *text; /* NULL: a built-in one, some 2,000 words of varied English */
     size_t            n_text;
+    bool              special; /* recognise control tokens in the text: conversations in the model's own format */
     int32_t           window; /* tokens; at least 16; 0: the smaller of 512 and the models' context length */
     const char       *collect; /* write to this file what the inputs of the model's matrices weigh, for sotto_export;
                                   NULL: do not */

@@ -138,6 +138,7 @@ int sotto_cmd_quality(const sotto_cli_settings *s) {
     if ((s->against && !*s->against) || (s->file && !*s->file)) /* from a variable that is not set */
         return sotto_cli_usage(s->verb, "%s: an empty path", s->file && !*s->file ? "--file" : "--against");
     quality q = {.s = s, .options = sotto_quality_options_default()};
+    q.options.special = s->special;
     int     code = open_models(&q);
     if (!code) code = read_text(&q);
     if (!code) code = measure(&q);

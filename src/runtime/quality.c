@@ -273,7 +273,7 @@ static sotto_status tokenize(measure *m, const sotto_quality_options *o, sotto_e
     if (!o->text) text = sotto_buf_str(&own);
     sotto_status status = own.failed ? sotto_fail_memory(err, "the built-in text") : SOTTO_OK;
     if (status == SOTTO_OK)
-        status = sotto_tokenize(model, text.p, text.n, (sotto_tokenize_options){0}, &m->text, err);
+        status = sotto_tokenize(model, text.p, text.n, (sotto_tokenize_options){.special = o->special}, &m->text, err);
     sotto_buf_free(&own);
     return status;
 }
