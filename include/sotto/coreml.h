@@ -91,6 +91,16 @@ SOTTO_API sotto_status sotto_program_predict(sotto_program *p, sotto_program_sta
                                              size_t n_inputs, sotto_array *outputs, size_t n_outputs,
                                              sotto_error *err);
 
+/* Language models, of the interface that exported packages have: inputIds [1, q] and causalMask [1, 1, q, end] in, states
+ * keyCache and valueCache, logits [1, q, vocabulary] (or [1, 1, vocabulary]) out. The tokens that one can hold, or
+ * UNSUPPORTED. */
+SOTTO_API sotto_status sotto_program_context(const sotto_program *p, int32_t *context, sotto_error *err);
+/* tokens[n] at positions n_past..., with a causal mask, in one call. What the state held from n_past on is replaced: to
+ * rewind is to feed at an earlier place. *logits [*n_rows][*n_vocab], of the last tokens, are lent as above. */
+SOTTO_API sotto_status sotto_program_feed(sotto_program *p, sotto_program_state *st, const int32_t *tokens, size_t n,
+                                          size_t n_past, const float **logits, int32_t *n_rows, int32_t *n_vocab,
+                                          sotto_error *err);
+
 /* What a package is, as a JSON document: interface, states, operations, sizes, bits of a weight. */
 SOTTO_API sotto_status sotto_program_inspect(const char *path, sotto_bytes *out, sotto_error *err);
 
