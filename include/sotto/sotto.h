@@ -377,6 +377,8 @@ typedef struct sotto_quality_options {
     const char       *text; /* NULL: a built-in one, some 2,000 words of varied English */
     size_t            n_text;
     int32_t           window; /* tokens; at least 16; 0: the smaller of 512 and the models' context length */
+    const char       *collect; /* write to this file what the inputs of the model's matrices weigh, for sotto_export;
+                                  NULL: do not */
     sotto_progress_fn progress; /* tokens computed; false cancels */
     void             *progress_user;
 } sotto_quality_options;

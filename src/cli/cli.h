@@ -71,7 +71,7 @@ typedef struct sotto_cli_settings {
     sotto_cli_list ids, prefill, decode, depth, threads_list;
     int32_t        repeat;
 
-    const char *against, *file; /* quality */
+    const char *against, *file, *collect; /* quality */
 
     const char *output, *importance, *id; /* export */
     int32_t     bits, logits;             /* which of the words that the table allows */

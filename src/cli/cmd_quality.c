@@ -47,6 +47,7 @@ static int measure(quality *q) {
     sotto_error        err;
     sotto_cli_progress progress;
     q->options.window = q->s->context;
+    q->options.collect = q->s->collect;
     q->options.progress = sotto_cli_progress_step;
     q->options.progress_user = &progress;
     sotto_cli_progress_begin(&progress, q->s, "quality", "tokens");

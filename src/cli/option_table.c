@@ -115,6 +115,7 @@ const sotto_cli_option sotto_cli_options[] = {
     HEADING("What to measure", SOTTO_VERB_QUALITY),
     TEXT("against", 0, against, SOTTO_VERB_QUALITY, "PATH", "the reference: another form of the same model"),
     TEXT("file", 'f', file, SOTTO_VERB_QUALITY, "FILE", "a text; - is standard input (one built in)"),
+    TEXT("collect", 0, collect, SOTTO_VERB_QUALITY, "FILE", "write what the inputs of matrices weigh, for export"),
     INT("window", 'c', context, SOTTO_VERB_QUALITY, 16, INT_MAX_D, "tokens seen at once (512)"),
 
     HEADING("Output", SOTTO_VERB_ALL),

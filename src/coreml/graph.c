@@ -25,6 +25,7 @@ typedef struct graph {
     const sotto_config         *c;
     const sotto_export_options *o;
     const sotto_checkpoint     *importance;
+    int32_t                     n_weighed; /* matrices that it knows */
     int32_t                     layer; /* -1 outside of them */
     var                         ids, mask, key_cache, value_cache;
     var                         zero1, past1, end1; /* [1] each: 0, and the positions where the call begins and ends */
@@ -132,14 +133,16 @@ static var vector(graph *g, const char *name, const float *values, sotto_mil_typ
 }
 
 /* What each input of a matrix weighs, [cols]; NULL: the file does not say. */
-static const float *importance_of(const graph *g, const char *name, int32_t cols) {
+static const float *importance_of(graph *g, const char *name, int32_t cols) {
     char full[64];
     if (g->layer < 0)
         (void)snprintf(full, sizeof full, "%s.weight", name);
     else
         (void)snprintf(full, sizeof full, "blk.%d.%s.weight", (int)g->layer, name);
     const sotto_tensor *t = g->importance ? sotto_checkpoint_find(g->importance, full) : NULL;
-    return t && t->dtype == SOTTO_F32 && t->n_dims == 1 && t->dim[0] == cols ? t->data : NULL;
+    if (!t || t->dtype != SOTTO_F32 || t->n_dims != 1 || t->dim[0] != cols) return NULL;
+    g->n_weighed++;
+    return t->data;
 }
 
 /* A matrix in the form that the options ask for, where its rows are whole blocks; else in fp16. */
@@ -565,6 +568,9 @@ sotto_status sotto_export_graph(sotto_mil_program *p, sotto_export_plan *plan, c
                .residual = t->config.family->post_norms ? RESIDUAL_SCALE : 1};
     if (!g.f) return sotto_fail_memory(err, "the program");
     build(&g);
+    if (importance && o->bits != 16 && g.n_weighed == 0)
+        return sotto_fail(err, SOTTO_MISMATCH, "%s: says nothing of this model's matrices: it belongs to another",
+                          o->importance);
     if (g.failure) return sotto_fail(err, SOTTO_UNSUPPORTED, "this model cannot be exported: %s", g.failure);
     return p->failed ? sotto_fail_memory(err, "the program") : SOTTO_OK;
 }

@@ -109,6 +109,7 @@ static void multiply_all(const sotto_forward *f, const sotto_rows *x, const prod
         const sotto_matrix *w = products[i].w;
         int32_t             chunks = 0;
         if (w->data) {
+            if (f->observer) f->observer->see(f->observer->user, w, x->data, x->stride, n_tokens);
             q8 |= sotto_dtype_takes_q8(w->dtype);
             job.rows_per_chunk[i] = chunk_rows(w, n_tokens, sotto_pool_threads(f->pool));
             chunks = gated && i > 0 ? 0 : (w->rows + job.rows_per_chunk[i] - 1) / job.rows_per_chunk[i];

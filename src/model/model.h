@@ -202,12 +202,19 @@ sotto_status sotto_workspace_open(sotto_workspace **out, const sotto_transformer
 void         sotto_workspace_close(sotto_workspace *w);
 uint64_t     sotto_workspace_bytes(const sotto_config *c, int32_t batch, int32_t context, int32_t n_workers);
 
+/* Told of every matrix that is about to be multiplied with, before that: n_tokens rows of w->cols floats. */
+typedef struct sotto_observer {
+    void (*see)(void *user, const sotto_matrix *w, const float *x, size_t stride, int32_t n_tokens);
+    void *user;
+} sotto_observer;
+
 typedef struct sotto_forward {
     const sotto_transformer *transformer;
     const sotto_kernels     *kernels;
     sotto_pool              *pool;
     sotto_workspace         *workspace;
     sotto_kv                *kv;
+    const sotto_observer    *observer; /* NULL: none */
 } sotto_forward;
 
 /* Evaluate tokens[0..n) at positions kv->n ..., add them to the cache, and write the logits of the last

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "runtime/runtime.h"
+#include "runtime/session.h"
 
 enum { WINDOW_DEFAULT = 512, TOKENS_MIN = 16, ROWS = 64 };
 
@@ -81,6 +81,7 @@ typedef struct measure {
     double        *kls; /* [n_scored]; NULL: no reference */
     size_t         n_scored;
     uint64_t       done, total; /* tokens computed, for progress */
+    sotto_importance *importance; /* of the model's inputs; NULL: not asked for */
 } measure;
 
 /* The logarithm of the sum of exp(x), and where x is largest first. NaN when an x is not finite. */
@@ -297,6 +298,9 @@ static sotto_status prepare(measure *m, const sotto_quality_options *o, sotto_er
     m->kls = m->sides[1].model ? calloc(n_scored, sizeof *m->kls) : NULL;
     if (!m->ids || (m->sides[1].model && !m->kls)) return sotto_fail_memory(err, "the measurement");
     for (int k = 0; k < 2 && m->sides[k].model; k++) SOTTO_TRY(open_side(&m->sides[k], m, err));
+    if (!o->collect) return SOTTO_OK;
+    SOTTO_TRY(sotto_importance_open(&m->importance, m->sides[0].model->transformer, err));
+    m->sides[0].session->observer = sotto_importance_observer(m->importance);
     return SOTTO_OK;
 }
 
@@ -329,11 +333,13 @@ sotto_status sotto_quality_measure(sotto_model *model, sotto_model *reference, c
     m->sides[1].model = reference;
     sotto_status status = prepare(m, &o, err);
     if (status == SOTTO_OK) status = measure_windows(m, &o, err);
+    if (status == SOTTO_OK && o.collect) status = sotto_importance_write(m->importance, o.collect, err);
     if (status == SOTTO_OK) fill_result(m, out);
     for (int k = 0; k < 2; k++) {
         sotto_session_close(m->sides[k].session);
         free(m->sides[k].logits);
     }
+    sotto_importance_close(m->importance);
     sotto_tokens_free(&m->text);
     free(m->ids);
     free(m->kls);

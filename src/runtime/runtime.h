@@ -59,4 +59,14 @@ void sotto_logprobs(const float *logits, int32_t n_vocab, int32_t token, float *
 /* The text that quality is measured on where none is given: paragraphs, to be joined by a blank line, then NULL. */
 extern const char *const sotto_quality_text[];
 
+/* ---- importance (importance.c) ------------------------------------------------------------------------- */
+
+/* What the inputs of each matrix weigh: the mean square of every column, over all tokens that were computed while the
+ * observer was told of them. Written as a GGUF file of f32 vectors, each under the name of its matrix. */
+typedef struct sotto_importance sotto_importance;
+sotto_status          sotto_importance_open(sotto_importance **out, const sotto_transformer *t, sotto_error *err);
+const sotto_observer *sotto_importance_observer(const sotto_importance *i);
+sotto_status          sotto_importance_write(const sotto_importance *i, const char *path, sotto_error *err);
+void                  sotto_importance_close(sotto_importance *i);
+
 #endif

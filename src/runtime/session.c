@@ -129,7 +129,8 @@ static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, flo
                              .kernels = &s->model->kernels,
                              .pool = s->model->pool,
                              .workspace = s->workspace,
-                             .kv = &s->kv};
+                             .kv = &s->kv,
+                             .observer = s->observer};
     size_t n_vocab = (size_t)f.transformer->config.n_vocab;
     for (size_t done = 0; done < n;) {
         if (s->options.progress && !s->options.progress(s->options.progress_user, done, n))
