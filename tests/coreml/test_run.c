@@ -209,6 +209,169 @@ TEST(a_package_of_apple_s_tools_runs) {
     sotto_file_close(&file);
 }
 
+/* ---- strangers ----------------------------------------------------------------------------------------- */
+
+#define T(type, ...)                                                                                         \
+    (sotto_mil_type) {                                                                                       \
+        .dtype = SOTTO_MIL_##type, .rank = sizeof((int64_t[]){__VA_ARGS__}) / 8, .dim = { __VA_ARGS__ }      \
+    }
+
+/* x [1, 1..4] of fp16 and a state of [4, 4], for a test to add operations to. */
+typedef struct toy {
+    sotto_mil_program   program;
+    sotto_mil_function *f;
+    int32_t             x, state;
+} toy;
+
+static void toy_begin(toy *t) {
+    sotto_mil_feature x = {.name = "x", .type = T(F16, 1, 1), .lower = {1, 1}, .upper = {1, 4}};
+    *t = (toy){0};
+    t->f = sotto_mil_begin(&t->program, 9, "CoreML8");
+    t->x = sotto_mil_add_input(t->f, &x);
+    t->state = sotto_mil_add_state(t->f, "cache", T(F16, 4, 4));
+}
+
+static int32_t ints(toy *t, const int32_t *values, int64_t n) {
+    return sotto_mil_add_const(t->f, NULL, &(sotto_mil_value){.type = T(I32, n), .data = values,
+                                                              .n_bytes = (size_t)n * sizeof *values});
+}
+#define INTS(t, ...) ints(t, (const int32_t[]){__VA_ARGS__}, sizeof((const int32_t[]){__VA_ARGS__}) / 4)
+#define OP(t, type, out, ...)                                                                                \
+    sotto_mil_add_op((t)->f, type, NULL, &(sotto_mil_type[]){out}[0], (const sotto_mil_in[]){__VA_ARGS__},   \
+                     sizeof((const sotto_mil_in[]){__VA_ARGS__}) / sizeof(sotto_mil_in))
+
+/* Prepare it, call it with x = 1, 2, 3, and say how far it came. `got`: what the output begins with. */
+static sotto_status toy_run(toy *t, int32_t out, const char *why, float *got) {
+    static const float   x[] = {1, 2, 3};
+    sotto_program       *p = NULL;
+    sotto_program_state *st = NULL;
+    sotto_error          err = {0};
+    sotto_array          in = {.name = "x", .rank = 2, .shape = {1, 3}, .data = x}, y;
+    sotto_mil_add_output(t->f, out);
+    sotto_status status =
+        sotto_program_prepare(&p, &t->program, &(sotto_program_options){.threads = 1, .memory_limit = 1 << 20}, &err);
+    if (status == SOTTO_OK) status = sotto_program_state_open(&st, p, &err);
+    if (status == SOTTO_OK) status = sotto_program_predict(p, st, &in, 1, &y, 1, &err);
+    if (status == SOTTO_OK && got) *got = *(const float *)y.data;
+    CHECK(why ? status != SOTTO_OK && strstr(err.message, why) != NULL : status == SOTTO_OK);
+    if ((status != SOTTO_OK) != (why != NULL) || (why && !strstr(err.message, why))) printf("    \"%s\"\n", err.message);
+    sotto_program_state_close(st);
+    sotto_program_close(p);
+    sotto_mil_program_free(&t->program);
+    return status;
+}
+
+TEST(what_cannot_be_run_is_named_when_it_is_opened) {
+    toy t;
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "teleport", T(F16, 1, -1), {"x", .var = t.x}), "\"teleport\"", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "add", T(F16, 1, -1), {"x", .var = t.x}), "parameter y is missing", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 1, -1), {"x", .var = t.x}, {"z", .var = t.x}), "not known", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 4, 4), {"x", .var = t.state}), "is a state", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.x}), "is no state", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = t.x}), "constant matrix", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, t.x, "no operation computes", NULL);
+    toy_begin(&t);
+    sotto_mil_value codes = {.type = T(I4, 4, 32), .data = (uint8_t[64]){0}, .n_bytes = 64};
+    sotto_mil_value scale = {.type = T(F16, 4, 2), .data = (uint8_t[16]){0}, .n_bytes = 16};
+    int32_t w = OP(&t, "constexpr_blockwise_shift_scale", T(F16, 4, 32), {"data", .value = &codes},
+                   {"scale", .value = &scale});
+    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = w}), "multiple of 32", NULL);
+    toy_begin(&t);
+    w = OP(&t, "constexpr_blockwise_shift_scale", T(F16, 4, 32), {"data", .value = &codes}, {"scale", .value = &scale});
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 4, 32), {"x", .var = w}), "compressed", NULL);
+}
+
+TEST(shapes_that_do_not_fit_are_refused) {
+    toy t;
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 1, 7), {"x", .var = t.x}), "declares fp16[1, 7], but its inputs give", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "reshape", T(F16, 2, -1), {"x", .var = t.x}, {"shape", .var = INTS(&t, 2, -1)}),
+                  "numbers of elements", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "reshape", T(F16, -1), {"x", .var = t.x}, {"shape", .var = INTS(&t, -5)}), "impossible", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "transpose", T(F16, -1, 1), {"x", .var = t.x}, {"perm", .var = INTS(&t, 1, 1)}), "order", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "expand_dims", T(F16, 1, 1, -1), {"x", .var = t.x}, {"axes", .var = INTS(&t, 9)}), "axes", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "tile", T(F16, -1, -1), {"x", .var = t.x}, {"reps", .var = INTS(&t, 2000000000, 2000000000)}),
+                  "too large", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "tile", T(F16, -1, -1), {"x", .var = t.x}, {"reps", .var = INTS(&t, 1000, 1000)}),
+                  "1 MiB", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "slice_by_index", T(F16, 1, -1), {"x", .var = t.x}, {"begin", .var = INTS(&t, 0, 2)},
+                         {"end", .var = INTS(&t, 1, 9)}), "outside", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "gather", T(F16, 1, -1), {"x", .var = t.x}, {"indices", .var = INTS(&t, 5)},
+                         {"axis", .var = INTS(&t, 1)}), "index 5", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "scaled_dot_product_attention", T(F16, 1, -1), {"query", .var = t.x}, {"key", .var = t.x},
+                         {"value", .var = t.x}), "not of one kind", NULL);
+    toy_begin(&t);
+    int32_t zero = INTS(&t, 0);
+    (void)toy_run(&t, OP(&t, "range_1d", T(I32, -1), {"end", .var = INTS(&t, 9)}, {"start", .var = zero},
+                         {"step", .var = zero}), "without end", NULL);
+}
+
+/* What was read from a state stays as it was when the state is written later. */
+TEST(a_state_that_was_read_keeps_its_values) {
+    toy     t;
+    float   got = -1;
+    uint16_t one = 0x3c00;
+    toy_begin(&t);
+    int32_t before = OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.state});
+    int32_t base = OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.state});
+    int32_t c = sotto_mil_add_const(t.f, NULL, &(sotto_mil_value){.type = T(F16, 1, 1), .data = &one, .n_bytes = 2});
+    int32_t new = OP(&t, "slice_update", T(F16, 4, 4), {"x", .var = base}, {"update", .var = c},
+                     {"begin", .var = INTS(&t, 0, 0)}, {"end", .var = INTS(&t, 1, 1)});
+    (void)sotto_mil_add_op(t.f, "write_state", NULL, NULL,
+                           (const sotto_mil_in[]){{"input", .var = t.state}, {"data", .var = new}}, 2);
+    int32_t after = OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.state});
+    int32_t twice = OP(&t, "add", T(F16, 4, 4), {"x", .var = after}, {"y", .var = after});
+    CHECK_INT(toy_run(&t, OP(&t, "sub", T(F16, 4, 4), {"x", .var = twice}, {"y", .var = before}), NULL, &got), SOTTO_OK);
+    CHECK(got == 2);
+}
+
+TEST(calls_are_checked) {
+    toy                  t;
+    sotto_program       *p = NULL;
+    sotto_program_state *st = NULL;
+    sotto_error          err = {0};
+    static const float   x[8] = {0};
+    sotto_array          y;
+    toy_begin(&t);
+    sotto_mil_add_output(t.f, OP(&t, "abs", T(F16, 1, -1), {"x", .var = t.x}));
+    CHECK_OK(sotto_program_prepare(&p, &t.program, NULL, &err), err);
+    CHECK_OK(sotto_program_state_open(&st, p, &err), err);
+    sotto_array in = {.name = "x", .rank = 2, .shape = {1, 5}, .data = x};
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.shape[1] = INT64_MAX;
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.shape[1] = 4, in.rank = 1;
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.rank = 2, in.name = "z";
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.name = "x";
+    CHECK_INT(sotto_program_predict(p, st, &in, 0, &y, 1, &err), SOTTO_INVALID);
+    CHECK_OK(sotto_program_predict(p, st, &in, 1, &y, 1, &err), err);
+    CHECK(y.rank == 2 && y.shape[1] == 4);
+    const float *rows;
+    int32_t      n_rows, n_vocab;
+    CHECK_INT(sotto_program_feed(p, st, (const int32_t[]){1}, 1, 0, &rows, &n_rows, &n_vocab, &err), SOTTO_UNSUPPORTED);
+    sotto_program_state_close(st);
+    sotto_program_close(p);
+    sotto_mil_program_free(&t.program);
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
     (void)st, (void)kind, (void)where;
     return remove(path);
