@@ -1,7 +1,7 @@
 /* Core ML: models as `.mlpackage` folders for Apple's systems (iOS 18, macOS 15 and later), written and run.
  *
- * An exported package is stateful (its KV cache stays inside of Core ML), takes from 1 to `context` tokens in a call, uses
- * fused attention, and has 4-bit weights in blocks of 32. docs/coreml.md says how a client calls it. */
+ * An exported package is stateful (its KV cache stays inside of Core ML), takes from 1 to `context` tokens in a call,
+ * uses fused attention, and has 4-bit weights in blocks of 32. docs/coreml.md says how a client calls it. */
 #ifndef SOTTO_COREML_H
 #define SOTTO_COREML_H
 
@@ -91,9 +91,9 @@ SOTTO_API sotto_status sotto_program_predict(sotto_program *p, sotto_program_sta
                                              size_t n_inputs, sotto_array *outputs, size_t n_outputs,
                                              sotto_error *err);
 
-/* Language models, of the interface that exported packages have: inputIds [1, q] and causalMask [1, 1, q, end] in, states
- * keyCache and valueCache, logits [1, q, vocabulary] (or [1, 1, vocabulary]) out. The tokens that one can hold, or
- * UNSUPPORTED. */
+/* Language models, of the interface that exported packages have: inputIds [1, q] and causalMask [1, 1, q, end] in,
+ * states keyCache and valueCache, logits [1, q, vocabulary] (or [1, 1, vocabulary]) out. The tokens that one can hold,
+ * or UNSUPPORTED. */
 SOTTO_API sotto_status sotto_program_context(const sotto_program *p, int32_t *context, sotto_error *err);
 /* tokens[n] at positions n_past..., with a causal mask, in one call. What the state held from n_past on is replaced: to
  * rewind is to feed at an earlier place. *logits [*n_rows][*n_vocab], of the last tokens, are lent as above. */

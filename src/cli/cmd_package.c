@@ -135,7 +135,8 @@ int sotto_cli_package_logits(const sotto_cli_settings *s) {
     sotto_program_state  *st = NULL;
     sotto_program_options o = {.threads = s->threads, .cpu = s->cpu};
     int                   code = SOTTO_EXIT_OK;
-    if (sotto_program_open(&p, s->model, &o, &err) || sotto_program_state_open(&st, p, &err)) code = sotto_cli_fail(&err);
+    if (sotto_program_open(&p, s->model, &o, &err) || sotto_program_state_open(&st, p, &err))
+        code = sotto_cli_fail(&err);
     if (!code) code = each_row(s, p, st);
     sotto_program_state_close(st);
     sotto_program_close(p);

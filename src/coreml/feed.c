@@ -19,8 +19,8 @@ sotto_status sotto_program_context(const sotto_program *p, int32_t *context, sot
     if (n_in != 2 || n_out != 1 || !ids || !mask || !keys || !find(states, n_states, "valueCache") ||
         strcmp(out->name, "logits") != 0 || ids->rank != 2 || ids->element != SOTTO_ELEMENT_I32 || mask->rank != 4 ||
         keys->rank < 2)
-        return sotto_fail(err, SOTTO_UNSUPPORTED,
-                          "the package is no language model with inputIds, causalMask, keyCache, valueCache and logits");
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "the package is no language model: those have inputIds, causalMask, "
+                          "keyCache, valueCache and logits");
     int64_t most = mask->upper[3], slots = keys->shape[keys->rank - 2];
     if (most < 0 || most > slots) most = slots;
     *context = (int32_t)SOTTO_MIN(most, (int64_t)INT32_MAX);
@@ -47,7 +47,8 @@ sotto_status sotto_program_feed(sotto_program *p, sotto_program_state *st, const
     float *mask = make_mask(n, n_past);
     if (!mask) return sotto_fail_memory(err, "a mask");
     int64_t     rows = (int64_t)n, end = (int64_t)(n_past + n);
-    sotto_array in[] = {{.name = "inputIds", .element = SOTTO_ELEMENT_I32, .rank = 2, .shape = {1, rows}, .data = tokens},
+    sotto_array in[] = {{.name = "inputIds", .element = SOTTO_ELEMENT_I32, .rank = 2, .shape = {1, rows},
+                         .data = tokens},
                         {.name = "causalMask", .rank = 4, .shape = {1, 1, rows, end}, .data = mask}};
     sotto_array  out;
     sotto_status status = sotto_program_predict(p, st, in, 2, &out, 1, err);

@@ -81,12 +81,12 @@ static json_t *document(const sotto_mil_package *p, const char *path, const char
     if (!f) f = &p->program.functions[0];
     for (int32_t i = 0; i < p->program.n_pairs; i++)
         (void)json_object_set_new(metadata, p->program.pairs[i].key, text(p->program.pairs[i].value));
-    json_t *doc = json_pack("{s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "format", "mlpackage", "path",
-                            text(path), "file_bytes", (json_int_t)(p->model.size + p->weights.size), "specification",
-                            (int)p->program.version, "opset", text(f->opset), "description",
-                            text(p->program.description), "metadata", metadata, "inputs", features_json(&f->inputs, true),
-                            "outputs", features_json(&f->outputs, false), "states", features_json(&f->states, false),
-                            "operations", operations_json(f), "types", types_json(f));
+    json_t *doc = json_pack("{s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "format", "mlpackage",
+                            "path", text(path), "file_bytes", (json_int_t)(p->model.size + p->weights.size),
+                            "specification", (int)p->program.version, "opset", text(f->opset), "description",
+                            text(p->program.description), "metadata", metadata, "inputs",
+                            features_json(&f->inputs, true), "outputs", features_json(&f->outputs, false), "states",
+                            features_json(&f->states, false), "operations", operations_json(f), "types", types_json(f));
     (void)json_object_set_new(doc, "problems", problem ? json_pack("[o]", text(problem)) : json_array());
     return doc;
 }

@@ -40,7 +40,8 @@ static sotto_status prepare_var(sotto_program *p, const sotto_mil_op *op, int32_
     slot->n_uses++;
     if ((kind == '@') != (slot->state >= 0))
         return fail_param(op, name, kind == '@' ? "is no state" : "is a state, which must be read first", err);
-    if (v->op < 0 && !slot->given && kind != '@') return fail_param(op, name, "is an input without description", err);
+    if (v->op < 0 && !slot->given && kind != '@')
+        return fail_param(op, name, "is an input without description", err);
     if (kind == '@') return SOTTO_OK;
     if (kind == '$')
         return v->value && v->value->type.dtype == SOTTO_MIL_STRING
@@ -84,9 +85,8 @@ static sotto_status prepare_params(sotto_program *p, sotto_mil_step *step, sotto
         for (int32_t k = 0; k < arg->n; k++) SOTTO_TRY(prepare_var(p, op, arg->vars[k], kind, name, err));
         step->args[i] = kind == '*' ? at : arg->vars[0];
     }
-    return n_found == op->n_args ? SOTTO_OK
-                                 : sotto_fail(err, SOTTO_UNSUPPORTED, "%.80s (%.60s): has a parameter that is not known",
-                                              op->name, op->type);
+    if (n_found == op->n_args) return SOTTO_OK;
+    return sotto_fail(err, SOTTO_UNSUPPORTED, "%.80s (%.60s): has a parameter that is not known", op->name, op->type);
 }
 
 static sotto_status prepare_step(sotto_program *p, const sotto_mil_op *op, sotto_error *err) {
@@ -216,7 +216,8 @@ static sotto_status prepare(sotto_program *p, sotto_error *err) {
         int32_t var = f->outputs.items[i].var;
         bool    computed = f->vars[var].op >= 0 && is_step(&f->ops[f->vars[var].op]);
         if (!computed || f->vars[var].type.dtype != f->outputs.items[i].type.dtype)
-            return sotto_fail(err, SOTTO_UNSUPPORTED, "%.80s: no operation computes this output, or one of another type",
+            return sotto_fail(err, SOTTO_UNSUPPORTED,
+                              "%.80s: no operation computes this output, or one of another type",
                               f->outputs.items[i].name);
         p->slots[var].last_use = INT32_MAX;
         p->slots[var].n_uses++;

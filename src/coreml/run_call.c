@@ -19,9 +19,10 @@ static void *take(sotto_mil_run *r, size_t n) {
     if (b) {
         r->st->free_blocks[k] = b->next;
     } else {
-        if (k >= SOTTO_MIL_CLASSES || size > r->p->options.memory_limit - SOTTO_MIN(r->p->options.memory_limit, r->st->taken)) {
+        uint64_t limit = r->p->options.memory_limit;
+        if (k >= SOTTO_MIL_CLASSES || size > limit - SOTTO_MIN(limit, (uint64_t)r->st->taken)) {
             (void)sotto_fail(r->err, SOTTO_LIMIT, "the call needs more than the %llu MiB that were allowed",
-                             (unsigned long long)(r->p->options.memory_limit >> 20));
+                             (unsigned long long)(limit >> 20));
             return NULL;
         }
         if (!(b = sotto_aligned_alloc(size))) {
@@ -49,7 +50,8 @@ static sotto_status hold(sotto_mil_run *r, sotto_mil_tensor *t) {
                                  .dim = {t->dim[0], t->dim[1], t->dim[2], t->dim[3], t->dim[4], t->dim[5], t->dim[6],
                                          t->dim[7]}};
     size_t               n_bytes;
-    if (!sotto_mil_type_measure(&type, &t->n, &n_bytes)) return sotto_fail(r->err, SOTTO_LIMIT, "a tensor is too large");
+    if (!sotto_mil_type_measure(&type, &t->n, &n_bytes))
+        return sotto_fail(r->err, SOTTO_LIMIT, "a tensor is too large");
     t->f = take(r, t->n);
     t->owned = t->f != NULL;
     return t->owned ? SOTTO_OK : r->err ? r->err->status : SOTTO_LIMIT;

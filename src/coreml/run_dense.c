@@ -44,7 +44,8 @@ static sotto_status lay_out(sotto_mil_run *r, linear_job *j, const sotto_mil_ten
     if (sotto_dtype_takes_q8(j->w->dtype) && !q8)
         dense = (size_t)sotto_pool_threads(r->p->pool) * ROWS_AT_ONCE * padded(cols);
     size_t row = q8 ? sotto_q8_row_bytes(j->w->cols) / sizeof(float) : padded(cols), all;
-    if (!sotto_size_mul(n, row, &all) || !sotto_size_add(all, dense, &all)) return sotto_fail_memory(r->err, "a product");
+    if (!sotto_size_mul(n, row, &all) || !sotto_size_add(all, dense, &all))
+        return sotto_fail_memory(r->err, "a product");
     float *side = sotto_mil_scratch(r, all);
     if (!side) return SOTTO_NO_MEMORY;
     if (dense) j->dense = side + n * row;
@@ -83,8 +84,9 @@ static sotto_status run_linear(sotto_mil_run *r, const sotto_mil_step *s) {
 static sotto_status run_gather(sotto_mil_run *r, const sotto_mil_step *s) {
     const sotto_matrix     *w = &r->p->slots[s->args[0]].matrix;
     const sotto_mil_tensor *x = w->data ? NULL : sotto_mil_in_tensor(r, s, 0), *at = sotto_mil_in_tensor(r, s, 1);
-    sotto_mil_tensor        table = {.dtype = r->p->f->vars[s->args[0]].type.dtype, .rank = 2, .dim = {w->rows, w->cols}};
     sotto_mil_tensor        like = {0}, *out;
+    sotto_mil_tensor        table = {.dtype = r->p->f->vars[s->args[0]].type.dtype, .rank = 2,
+                                     .dim = {w->rows, w->cols}};
     int32_t                 axis;
     int64_t                 batch;
     size_t                  outer = 1, inner = 1;
@@ -140,12 +142,11 @@ static void product_unit(void *arg, int chunk, int worker) {
         left /= j->dim[i];
     }
     memset(out, 0, j->n * sizeof *out);
-    for (size_t k = 0; k < j->k && !j->transpose_y; k++) {
-        float a = j->transpose_x ? x[k * j->m + row] : x[row * j->k + k];
-        for (size_t i = 0; i < j->n; i++) out[i] += a * y[k * j->n + i];
-    }
+    size_t first = j->transpose_x ? row : row * j->k, step = j->transpose_x ? j->m : 1; /* of x's row */
+    for (size_t k = 0; k < j->k && !j->transpose_y; k++)
+        for (size_t i = 0; i < j->n; i++) out[i] += x[first + k * step] * y[k * j->n + i];
     for (size_t i = 0; i < j->n && j->transpose_y; i++)
-        for (size_t k = 0; k < j->k; k++) out[i] += (j->transpose_x ? x[k * j->m + row] : x[row * j->k + k]) * y[i * j->k + k];
+        for (size_t k = 0; k < j->k; k++) out[i] += x[first + k * step] * y[i * j->k + k];
 }
 
 static sotto_status run_matmul(sotto_mil_run *r, const sotto_mil_step *s) {
@@ -157,7 +158,8 @@ static sotto_status run_matmul(sotto_mil_run *r, const sotto_mil_step *s) {
     product_job j = {.x = x->f, .y = y->f, .transpose_x = tx != 0, .transpose_y = ty != 0};
     j.m = (size_t)x->dim[x->rank - (tx ? 1 : 2)], j.k = (size_t)x->dim[x->rank - (tx ? 2 : 1)];
     j.n = (size_t)y->dim[y->rank - (ty ? 2 : 1)];
-    if (j.k != (size_t)y->dim[y->rank - (ty ? 1 : 2)]) return sotto_mil_refuse(r, s, "its operands do not fit together");
+    if (j.k != (size_t)y->dim[y->rank - (ty ? 1 : 2)])
+        return sotto_mil_refuse(r, s, "its operands do not fit together");
     sotto_mil_tensor a = *x, b = *y, like = {0}, *out; /* a and b: one number for each matrix */
     a.rank -= 2, b.rank -= 2;
     if (!sotto_mil_broadcast(&a, &b, &like)) return sotto_mil_refuse(r, s, "its operands do not fit together");

@@ -154,7 +154,8 @@ static sotto_status run_concat(sotto_mil_run *r, const sotto_mil_step *s) {
     sotto_mil_tensor     like = r->st->values[list->vars[0]], *out;
     int32_t              axis;
     int64_t              interleave, sum = 0, to[SOTTO_MIL_RANK_MAX], from[SOTTO_MIL_RANK_MAX];
-    if (like.rank == 0 || !sotto_mil_in_axis(r, s, 1, 0, like.rank, &axis)) return sotto_mil_refuse(r, s, "no such axis");
+    if (like.rank == 0 || !sotto_mil_in_axis(r, s, 1, 0, like.rank, &axis))
+        return sotto_mil_refuse(r, s, "no such axis");
     if (!sotto_mil_in_int(r, s, 2, 0, &interleave) || interleave) return sotto_mil_refuse(r, s, "it interleaves");
     for (int32_t i = 0; i < list->n; i++) {
         const sotto_mil_tensor *x = &r->st->values[list->vars[i]];
@@ -202,10 +203,11 @@ static sotto_status run_tile(sotto_mil_run *r, const sotto_mil_step *s) {
     sotto_mil_tensor        like = *x, *out;
     int64_t                 reps[SOTTO_MIL_RANK_MAX], own[SOTTO_MIL_RANK_MAX], outer[SOTTO_MIL_RANK_MAX];
     int64_t                 to[MOVE_RANK_MAX], from[MOVE_RANK_MAX], dim[MOVE_RANK_MAX];
-    if (sotto_mil_in_ints(r, s, 1, reps) != x->rank) return sotto_mil_refuse(r, s, "one number for each axis is needed");
+    if (sotto_mil_in_ints(r, s, 1, reps) != x->rank)
+        return sotto_mil_refuse(r, s, "one number for each axis is needed");
     for (int32_t i = 0; i < x->rank; i++) {
-        if (reps[i] < 1 || reps[i] > INT32_MAX) return sotto_mil_refuse(r, s, "it repeats an impossible number of times");
-        like.dim[i] *= reps[i];
+        if (reps[i] < 1 || x->dim[i] > INT32_MAX) return sotto_mil_refuse(r, s, "it repeats too often, or never");
+        like.dim[i] *= reps[i]; /* an int32 each: no overflow */
     }
     SOTTO_TRY(sotto_mil_output(r, s, 0, &like, &out));
     sotto_mil_strides(x, own);
@@ -342,7 +344,8 @@ static sotto_status run_range(sotto_mil_run *r, const sotto_mil_step *s) {
     double           v[3]; /* end, start, step: an int32 is exact */
     for (int32_t i = 0; i < 3; i++) {
         const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, i);
-        if (x->n != 1 || (i > 0 && x->dtype != like.dtype)) return sotto_mil_refuse(r, s, "numbers of one type are needed");
+        if (x->n != 1 || (i > 0 && x->dtype != like.dtype))
+            return sotto_mil_refuse(r, s, "numbers of one type are needed");
         like.dtype = x->dtype;
         v[i] = sotto_mil_is_float(x->dtype) ? (double)x->f[0] : (double)x->i[0];
     }

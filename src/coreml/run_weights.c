@@ -146,8 +146,8 @@ sotto_status sotto_mil_matrix(sotto_program *p, int32_t var, sotto_error *err) {
         m->row_bytes = v->value->n_bytes / (size_t)m->rows;
         m->data = v->value->data;
     } else {
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "%.80s: is multiplied with, and no constant matrix of floats or codes",
-                          v->name);
+        return sotto_fail(err, SOTTO_UNSUPPORTED,
+                          "%.80s: is multiplied with, and no constant matrix of floats or codes", v->name);
     }
     if (t->rank != 2 || t->dim[0] != m->rows || t->dim[1] != m->cols)
         return sotto_fail(err, SOTTO_FORMAT, "%.80s: its declared shape is not that of its data", v->name);

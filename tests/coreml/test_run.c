@@ -5,8 +5,8 @@
  * some forty times for each layer; independent errors add up like roots, to some 3e-3 for four layers where no step
  * enlarges them, and the random weights of the tiny models do enlarge them: 2e-2 root-mean-square is allowed. The
  * greatest of some thousand errors lies at three to four times that, in a row that may have smaller logits: 5e-2 of its
- * largest one. Where 4-bit kernels round activations to 8 bits, tests/golden derives some 0.7 % for each product instead:
- * five times as much. */
+ * largest one. Where 4-bit kernels round activations to 8 bits, tests/golden derives some 0.7 % for each product
+ * instead: five times as much. */
 #define _XOPEN_SOURCE 700
 #include "coreml/run.h"
 #include "format/parse.h"
@@ -254,7 +254,8 @@ static sotto_status toy_run(toy *t, int32_t out, const char *why, float *got) {
     if (status == SOTTO_OK) status = sotto_program_predict(p, st, &in, 1, &y, 1, &err);
     if (status == SOTTO_OK && got) *got = *(const float *)y.data;
     CHECK(why ? status != SOTTO_OK && strstr(err.message, why) != NULL : status == SOTTO_OK);
-    if ((status != SOTTO_OK) != (why != NULL) || (why && !strstr(err.message, why))) printf("    \"%s\"\n", err.message);
+    if ((status != SOTTO_OK) != (why != NULL) || (why && !strstr(err.message, why)))
+        printf("    \"%s\"\n", err.message);
     sotto_program_state_close(st);
     sotto_program_close(p);
     sotto_mil_program_free(&t->program);
@@ -274,7 +275,8 @@ TEST(what_cannot_be_run_is_named_when_it_is_opened) {
     toy_begin(&t);
     (void)toy_run(&t, OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.x}), "is no state", NULL);
     toy_begin(&t);
-    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = t.x}), "constant matrix", NULL);
+    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = t.x}),
+                  "constant matrix", NULL);
     toy_begin(&t);
     (void)toy_run(&t, t.x, "no operation computes", NULL);
     toy_begin(&t);
@@ -296,13 +298,17 @@ TEST(shapes_that_do_not_fit_are_refused) {
     (void)toy_run(&t, OP(&t, "reshape", T(F16, 2, -1), {"x", .var = t.x}, {"shape", .var = INTS(&t, 2, -1)}),
                   "numbers of elements", NULL);
     toy_begin(&t);
-    (void)toy_run(&t, OP(&t, "reshape", T(F16, -1), {"x", .var = t.x}, {"shape", .var = INTS(&t, -5)}), "impossible", NULL);
+    (void)toy_run(&t, OP(&t, "reshape", T(F16, -1), {"x", .var = t.x}, {"shape", .var = INTS(&t, -5)}),
+                  "impossible", NULL);
     toy_begin(&t);
-    (void)toy_run(&t, OP(&t, "transpose", T(F16, -1, 1), {"x", .var = t.x}, {"perm", .var = INTS(&t, 1, 1)}), "order", NULL);
+    (void)toy_run(&t, OP(&t, "transpose", T(F16, -1, 1), {"x", .var = t.x}, {"perm", .var = INTS(&t, 1, 1)}),
+                  "order", NULL);
     toy_begin(&t);
-    (void)toy_run(&t, OP(&t, "expand_dims", T(F16, 1, 1, -1), {"x", .var = t.x}, {"axes", .var = INTS(&t, 9)}), "axes", NULL);
+    (void)toy_run(&t, OP(&t, "expand_dims", T(F16, 1, 1, -1), {"x", .var = t.x}, {"axes", .var = INTS(&t, 9)}),
+                  "axes", NULL);
     toy_begin(&t);
-    (void)toy_run(&t, OP(&t, "tile", T(F16, -1, -1), {"x", .var = t.x}, {"reps", .var = INTS(&t, 2000000000, 2000000000)}),
+    (void)toy_run(&t, OP(&t, "tile", T(F16, -1, -1), {"x", .var = t.x},
+                         {"reps", .var = INTS(&t, 2000000000, 2000000000)}),
                   "too large", NULL);
     toy_begin(&t);
     (void)toy_run(&t, OP(&t, "tile", T(F16, -1, -1), {"x", .var = t.x}, {"reps", .var = INTS(&t, 1000, 1000)}),
@@ -337,7 +343,8 @@ TEST(a_state_that_was_read_keeps_its_values) {
                            (const sotto_mil_in[]){{"input", .var = t.state}, {"data", .var = new}}, 2);
     int32_t after = OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.state});
     int32_t twice = OP(&t, "add", T(F16, 4, 4), {"x", .var = after}, {"y", .var = after});
-    CHECK_INT(toy_run(&t, OP(&t, "sub", T(F16, 4, 4), {"x", .var = twice}, {"y", .var = before}), NULL, &got), SOTTO_OK);
+    int32_t less = OP(&t, "sub", T(F16, 4, 4), {"x", .var = twice}, {"y", .var = before});
+    CHECK_INT(toy_run(&t, less, NULL, &got), SOTTO_OK);
     CHECK(got == 2);
 }
 
