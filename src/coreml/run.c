@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { THREADS_MAX = 256 };
+enum { THREADS_MAX = 256, CONSTANTS_MIN = 1 << 20 };
 
 sotto_program_options sotto_program_options_default(void) { return (sotto_program_options){0}; }
 
@@ -226,7 +226,7 @@ static sotto_status prepare(sotto_program *p, sotto_error *err) {
     return sotto_pool_open(&p->pool, threads, err);
 }
 
-sotto_status sotto_program_prepare(sotto_program **out, const sotto_mil_program *program,
+sotto_status sotto_program_prepare(sotto_program **out, const sotto_mil_program *program, size_t n_bytes,
                                    const sotto_program_options *opt, sotto_error *err) {
     *out = NULL;
     sotto_program *p = calloc(1, sizeof *p);
@@ -234,6 +234,7 @@ sotto_status sotto_program_prepare(sotto_program **out, const sotto_mil_program 
     p->options = opt ? *opt : sotto_program_options_default();
     if (!p->options.memory_limit) p->options.memory_limit = (uint64_t)16 << 30;
     p->program = program;
+    p->constants_left = n_bytes < SIZE_MAX / 8 ? 4 * n_bytes + CONSTANTS_MIN : SIZE_MAX;
     p->f = sotto_mil_function_find(program, "main");
     sotto_status status = p->f ? prepare(p, err) : sotto_fail(err, SOTTO_UNSUPPORTED, "it has no function \"main\"");
     if (status == SOTTO_OK)
@@ -248,7 +249,8 @@ sotto_status sotto_program_open(sotto_program **out, const char *path, const sot
     sotto_mil_package *package;
     *out = NULL;
     SOTTO_TRY(sotto_mil_package_open(&package, path, err));
-    sotto_status status = sotto_program_prepare(out, &package->program, opt, err);
+    sotto_status status = sotto_program_prepare(out, &package->program, package->model.size + package->weights.size,
+                                                opt, err);
     if (status != SOTTO_OK) {
         sotto_mil_package_close(package);
         return sotto_fail_prefix(err, status, "%s", path);

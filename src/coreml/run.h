@@ -76,6 +76,7 @@ struct sotto_program {
     sotto_pool               *pool;
     sotto_program_options     options;
     sotto_arena               arena;
+    size_t                    constants_left; /* bytes: many constants can name the same bytes of a file */
 };
 
 typedef struct sotto_mil_block { /* before the memory of a tensor */
@@ -140,8 +141,9 @@ void sotto_mil_broadcast_strides(const sotto_mil_tensor *x, const sotto_mil_tens
 
 extern const sotto_mil_kind sotto_mil_math_kinds[], sotto_mil_move_kinds[], sotto_mil_dense_kinds[]; /* to type NULL */
 
-/* The function "main" of a program, which must outlive it, and so must weights. */
-sotto_status sotto_program_prepare(sotto_program **out, const sotto_mil_program *program,
+/* The function "main" of a program, which must outlive it, and so must weights. `n_bytes`: of the files that it comes
+ * from; its constants may take some four times as much. */
+sotto_status sotto_program_prepare(sotto_program **out, const sotto_mil_program *program, size_t n_bytes,
                                    const sotto_program_options *opt, sotto_error *err);
 /* A constant variable, or a constexpr, as a matrix of a type that kernels multiply with (run_weights.c). */
 sotto_status sotto_mil_matrix(sotto_program *p, int32_t var, sotto_error *err);

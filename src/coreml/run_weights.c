@@ -3,6 +3,19 @@
  * size; all others stay where they are. */
 #include "coreml/run.h"
 
+static void *take(sotto_program *p, size_t count, size_t size, sotto_error *err) {
+    size_t n_bytes;
+    void  *memory = NULL;
+    if (!sotto_size_mul(count, size, &n_bytes) || n_bytes > p->constants_left) {
+        (void)sotto_fail(err, SOTTO_LIMIT, "the constants are several times as large as the package");
+    } else if (!(memory = sotto_arena_alloc(&p->arena, SOTTO_MAX(n_bytes, (size_t)1)))) {
+        (void)sotto_fail_memory(err, "the constants");
+    } else {
+        p->constants_left -= n_bytes;
+    }
+    return memory;
+}
+
 /* ---- tensors ------------------------------------------------------------------------------------------- */
 
 static int64_t read_int(const uint8_t *p, sotto_mil_dtype dtype) {
@@ -35,8 +48,7 @@ sotto_status sotto_mil_constant(sotto_program *p, int32_t var, sotto_error *err)
     }
     if (!sotto_mil_type_measure(&value->type, &t->n, &n_bytes) || n_bytes != value->n_bytes)
         return sotto_fail(err, SOTTO_FORMAT, "%.80s: a constant without a size", v->name);
-    if (!(t->bits = sotto_arena_array(&p->arena, SOTTO_MAX(t->n, (size_t)1), sizeof *t->bits)))
-        return sotto_fail_memory(err, "a constant");
+    if (!(t->bits = take(p, t->n, sizeof *t->bits, err))) return SOTTO_LIMIT;
     width = t->n ? n_bytes / t->n : 0;
     const uint8_t *from = value->data;
     for (size_t i = 0; i < t->n; i++, from += width) {
@@ -118,7 +130,7 @@ static sotto_status from_codes(sotto_program *p, const sotto_mil_op *op, sotto_m
     uint8_t *to;
     m->dtype = w.data->type.dtype == SOTTO_MIL_I4 ? SOTTO_Q4_0 : SOTTO_Q8_0;
     size_t n_bytes = sotto_dtype_get(m->dtype)->block_bytes;
-    if (!(to = sotto_arena_array(&p->arena, n_blocks, n_bytes))) return sotto_fail_memory(err, "a matrix");
+    if (!(to = take(p, n_blocks, n_bytes, err))) return SOTTO_LIMIT;
     for (size_t i = 0; i < n_blocks; i++) {
         if (m->dtype == SOTTO_Q8_0)
             pack_q8_0(&w, (sotto_block_q8_0 *)(void *)(to + i * n_bytes), i);

@@ -249,7 +249,7 @@ static sotto_status toy_run(toy *t, int32_t out, const char *why, float *got) {
     sotto_array          in = {.name = "x", .rank = 2, .shape = {1, 3}, .data = x}, y;
     sotto_mil_add_output(t->f, out);
     sotto_status status =
-        sotto_program_prepare(&p, &t->program, &(sotto_program_options){.threads = 1, .memory_limit = 1 << 20}, &err);
+        sotto_program_prepare(&p, &t->program, 0, &(sotto_program_options){.threads = 1, .memory_limit = 1 << 20}, &err);
     if (status == SOTTO_OK) status = sotto_program_state_open(&st, p, &err);
     if (status == SOTTO_OK) status = sotto_program_predict(p, st, &in, 1, &y, 1, &err);
     if (status == SOTTO_OK && got) *got = *(const float *)y.data;
@@ -288,6 +288,21 @@ TEST(what_cannot_be_run_is_named_when_it_is_opened) {
     toy_begin(&t);
     w = OP(&t, "constexpr_blockwise_shift_scale", T(F16, 4, 32), {"data", .value = &codes}, {"scale", .value = &scale});
     (void)toy_run(&t, OP(&t, "abs", T(F16, 4, 32), {"x", .var = w}), "compressed", NULL);
+}
+
+/* A constant of 512 KiB as floats, again and again. */
+TEST(constants_cannot_multiply_a_package) {
+    static uint16_t       half[131072];
+    const sotto_mil_value v = {.type = T(F16, 131072), .data = half, .n_bytes = sizeof half};
+    toy                   t;
+    toy_begin(&t);
+    int32_t sum = t.x;
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "c%d", i);
+        sum = OP(&t, "add", T(F16, 1, -1), {"x", .var = sum}, {"y", .var = sotto_mil_add_const(t.f, name, &v)});
+    }
+    (void)toy_run(&t, sum, "several times as large", NULL);
 }
 
 TEST(shapes_that_do_not_fit_are_refused) {
@@ -357,7 +372,7 @@ TEST(calls_are_checked) {
     sotto_array          y;
     toy_begin(&t);
     sotto_mil_add_output(t.f, OP(&t, "abs", T(F16, 1, -1), {"x", .var = t.x}));
-    CHECK_OK(sotto_program_prepare(&p, &t.program, NULL, &err), err);
+    CHECK_OK(sotto_program_prepare(&p, &t.program, 0, NULL, &err), err);
     CHECK_OK(sotto_program_state_open(&st, p, &err), err);
     sotto_array in = {.name = "x", .rank = 2, .shape = {1, 5}, .data = x};
     CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);

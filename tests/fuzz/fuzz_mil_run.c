@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sotto_program_state        *st = NULL;
     sotto_error                 err;
     if (sotto_mil_program_unpack(&program, data, size, data, size, &err) != SOTTO_OK) return 0;
-    if (sotto_program_prepare(&p, &program, &o, &err) == SOTTO_OK && p->n_steps <= STEPS_MAX &&
+    if (sotto_program_prepare(&p, &program, size, &o, &err) == SOTTO_OK && p->n_steps <= STEPS_MAX &&
         sotto_program_state_open(&st, p, &err) == SOTTO_OK)
         call(p, st);
     sotto_program_state_close(st);
