@@ -102,6 +102,10 @@ int sotto_cmd_chat(const sotto_cli_settings *s);
 int sotto_cmd_convert(const sotto_cli_settings *s);
 int sotto_cmd_export(const sotto_cli_settings *s);
 int sotto_cmd_inspect(const sotto_cli_settings *s);
+bool sotto_cli_is_package(const char *path); /* of Core ML, by its name */
+int sotto_cli_inspect_package(const sotto_cli_settings *s, const char *path);
+int sotto_cli_package_logits(const sotto_cli_settings *s);
+void sotto_cli_print_row_json(const float *row, int32_t n_vocab);
 int sotto_cmd_inspect_tokens(const sotto_cli_settings *s);
 int sotto_cmd_inspect_logits(const sotto_cli_settings *s);
 int sotto_cmd_inspect_memory(const sotto_cli_settings *s);

@@ -169,6 +169,7 @@ static void print_page(const sotto_cli_settings *s, const json_t *doc) {
 int sotto_cmd_inspect(const sotto_cli_settings *s) {
     const char *path = s->n_args ? s->args[0] : s->model;
     if (!path || !*path) return sotto_cli_usage(s->verb, "nothing to inspect: sotto inspect MODEL");
+    if (sotto_cli_is_package(path)) return sotto_cli_inspect_package(s, path);
     sotto_error err;
     sotto_bytes text = {0};
     if (sotto_inspect(path, &text, &err)) return sotto_cli_fail(&err);

@@ -64,7 +64,7 @@ int sotto_cmd_inspect_tokens(const sotto_cli_settings *s) {
 
 enum { ROWS_AT_ONCE = 16, SHOWN_BEST = 5 };
 
-static void print_row_json(const float *row, int32_t n_vocab) {
+void sotto_cli_print_row_json(const float *row, int32_t n_vocab) {
     (void)putchar('[');
     for (int32_t i = 0; i < n_vocab; i++) {
         if (i) (void)putchar(',');
@@ -104,7 +104,7 @@ static void print_logits(const sotto_cli_settings *s, const sotto_cli_engine *e,
     }
     if (!first) (void)putchar(',');
     (void)putchar('\n');
-    print_row_json(row, n_vocab);
+    sotto_cli_print_row_json(row, n_vocab);
 }
 
 /* Rows are printed as they are computed: all of them together can be more than the memory holds. */
@@ -131,6 +131,7 @@ int sotto_cmd_inspect_logits(const sotto_cli_settings *s) {
     sotto_cli_engine e = {0};
     sotto_model_info info;
     if (!s->ids.n) return sotto_cli_usage(s->verb, "no tokens given: --tokens 2,106,9");
+    if (s->model && sotto_cli_is_package(s->model)) return sotto_cli_package_logits(s);
     int code = sotto_cli_engine_open(&e, s);
     if (code) return code;
     sotto_model_get_info(e.model, &info);

@@ -39,6 +39,31 @@ TEST(a_package_can_be_named_itself) {
     program_free(&r);
 }
 
+TEST(a_package_can_be_looked_into_and_run) {
+    const char *path = program_file("run.mlpackage");
+    program_run r = RUN(NULL, "export", MODEL, "-o", path, "-c", "32", "-q");
+    CHECK_CODE(r, 0);
+    program_free(&r);
+    r = RUN(NULL, "inspect", path);
+    CHECK_CODE(r, 0);
+    CHECK_HAS(r.out, "inputIds int32 [1, 1..32]");
+    CHECK_HAS(r.out, "scaled_dot_product_attention");
+    CHECK_STR(r.err, "");
+    program_free(&r);
+    r = RUN(NULL, "inspect", path, "--json");
+    CHECK_CODE(r, 0);
+    CHECK_HAS(r.out, "\"keyCache\"");
+    program_free(&r);
+    r = RUN(NULL, "inspect", "logits", "-m", path, "--tokens", "2,9,33", "--json");
+    CHECK_CODE(r, 0);
+    CHECK_HAS(r.out, "{\"n_vocab\":");
+    program_free(&r);
+    r = RUN(NULL, "inspect", "logits", "-m", path, "--tokens", "2,99999999");
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "index 99999999 is not in");
+    program_free(&r);
+}
+
 TEST(mistakes_are_named) {
     program_run r = RUN(NULL, "export");
     CHECK_CODE(r, 2);

@@ -1,0 +1,407 @@
+/* Packages, run. What the engine computes from the same weights is the reference, for every family that can be
+ * exported; and what numpy computed for a package that Apple's tools wrote.
+ *
+ * Bound. The program rounds every result to 11 bits, by a relative error whose root-mean-square is 2^-12 at the most,
+ * some forty times for each layer; independent errors add up like roots, to some 3e-3 for four layers where no step
+ * enlarges them, and the random weights of the tiny models do enlarge them: 2e-2 root-mean-square is allowed. The
+ * greatest of some thousand errors lies at three to four times that, in a row that may have smaller logits: 5e-2 of its
+ * largest one. Where 4-bit kernels round activations to 8 bits, tests/golden derives some 0.7 % for each product
+ * instead: five times as much. */
+#define _XOPEN_SOURCE 700
+#include "coreml/run.h"
+#include "format/parse.h"
+
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "test.h"
+
+enum { PROMPT = 13, STEPS = 32, TOKENS_MAX = PROMPT + STEPS };
+
+static char folder[] = "/tmp/sotto-run-XXXXXX";
+
+static const char *in_folder(const char *name) {
+    static char paths[8][320];
+    static int  next;
+    char       *path = paths[next++ % 8];
+    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+/* ---- callers ------------------------------------------------------------------------------------------- */
+
+typedef enum caller { TRIANGLE, ZEROS, SINGLE, CALLERS } caller;
+static const char *const caller_names[] = {"triangle", "zeros", "one by one"};
+
+/* One call of tokens[done..done + n), as this caller makes it: a mask -inf above the diagonal for the prompt; zeros,
+ * one column too wide; or always one token. Logits of all n to out. */
+static bool call(sotto_program *p, sotto_program_state *st, caller who, const int32_t *tokens, int32_t done, int32_t n,
+                 float *out, int32_t n_vocab) {
+    static float mask[TOKENS_MAX * TOKENS_MAX];
+    sotto_error  err = {0};
+    bool         triangle = who == TRIANGLE && n > 1;
+    int32_t      end = done + n + (who == ZEROS), rows = triangle ? n : 1;
+    memset(mask, 0, sizeof mask);
+    for (int32_t i = 0; triangle && i < n; i++)
+        for (int32_t k = i + 1; k < n; k++) mask[i * end + k] = -INFINITY;
+    sotto_array in[] = {{.name = "causalMask", .rank = 4, .shape = {1, 1, rows, end}, .data = mask},
+                        {.name = "inputIds", .element = SOTTO_ELEMENT_I32, .rank = 2, .shape = {1, n},
+                         .data = tokens + done}};
+    sotto_array logits;
+    CHECK_OK(sotto_program_predict(p, st, in, 2, &logits, 1, &err), err);
+    if (err.message[0]) return false;
+    CHECK(logits.rank == 3 && logits.shape[1] == n && logits.shape[2] == n_vocab);
+    memcpy(out + (size_t)done * (size_t)n_vocab, logits.data, (size_t)n * (size_t)n_vocab * sizeof *out);
+    return true;
+}
+
+static bool run_caller(sotto_program *p, caller who, const int32_t *tokens, int32_t n, int32_t n_prompt, float *out,
+                       int32_t n_vocab) {
+    sotto_program_state *st;
+    sotto_error          err = {0};
+    int32_t              first = who == SINGLE ? 1 : n_prompt;
+    CHECK_OK(sotto_program_state_open(&st, p, &err), err);
+    bool fine = st && call(p, st, who, tokens, 0, first, out, n_vocab);
+    for (int32_t i = first; fine && i < n; i++) fine = call(p, st, who, tokens, i, 1, out, n_vocab);
+    sotto_program_state_close(st);
+    return fine;
+}
+
+/* ---- the engine ---------------------------------------------------------------------------------------- */
+
+static float *engine_logits(const char *path, const int32_t *tokens, int32_t n, int32_t *n_vocab) {
+    sotto_model          *m = NULL;
+    sotto_session        *s = NULL;
+    sotto_error           err = {0};
+    sotto_model_info      info;
+    sotto_session_options o = {.cache_type = SOTTO_CACHE_F32, .context = 64};
+    float                *logits = NULL;
+    CHECK_OK(sotto_model_open(&m, path, NULL, &err), err);
+    if (m) CHECK_OK(sotto_session_open(&s, m, &o, &err), err);
+    if (s) {
+        sotto_model_get_info(m, &info);
+        *n_vocab = info.n_vocab;
+        logits = calloc((size_t)n * (size_t)info.n_vocab, sizeof *logits);
+        CHECK_OK(sotto_session_append_logits(s, tokens, (size_t)n, logits, &err), err);
+    }
+    sotto_session_close(s);
+    sotto_model_close(m);
+    return logits;
+}
+
+static void compare(const float *got, const float *want, int32_t n, double *worst, double *rms) {
+    double top = 0, diff = 0, sum_diff = 0, sum = 0;
+    for (int32_t i = 0; i < n; i++) {
+        double d = fabs((double)got[i] - (double)want[i]), w = fabs((double)want[i]);
+        diff = d > diff || d != d ? d : diff;
+        top = w > top ? w : top;
+        sum_diff += d * d;
+        sum += w * w;
+    }
+    *worst = diff / top;
+    *rms = sqrt(sum_diff / sum);
+}
+
+/* The greatest difference over the greatest value of its row; root mean square over all rows. */
+static void check_rows(const char *what, const float *got, const float *want, int32_t rows, int32_t n_vocab,
+                       double bound, double bound_rms) {
+    double greatest = 0, rms, all;
+    for (int32_t i = 0; i < rows; i++) {
+        double worst;
+        compare(got + (size_t)i * (size_t)n_vocab, want + (size_t)i * (size_t)n_vocab, n_vocab, &worst, &rms);
+        greatest = worst > greatest || worst != worst ? worst : greatest;
+    }
+    compare(got, want, rows * n_vocab, &all, &rms);
+    if (getenv("SOTTO_TEST_FIGURES")) printf("%s: worst %.1e, rms %.1e\n", what, greatest, rms);
+    test_checks++;
+    if (!(greatest <= bound && rms <= bound_rms)) TEST_FAIL("%s: worst %.2e, rms %.2e", what, greatest, rms);
+}
+
+/* ---- exported packages --------------------------------------------------------------------------------- */
+
+static void check_package(const char *name, const char *source, int32_t bits, int32_t context, const float *want,
+                          const int32_t *tokens, int32_t n_vocab) {
+    const char          *path = in_folder("model.mlpackage");
+    sotto_export_options o = {.bits = bits, .context = context};
+    int32_t              n = context < TOKENS_MAX + 1 ? context - 1 : TOKENS_MAX;
+    sotto_error          err = {0};
+    char                 what[128];
+    float               *got = calloc((size_t)n * (size_t)n_vocab, sizeof *got);
+    CHECK_OK(sotto_export(source, path, &o, &err), err);
+    for (int exact = 1; exact >= (bits == 16); exact--) {
+        sotto_program *p;
+        CHECK_OK(sotto_program_open(&p, path, &(sotto_program_options){.threads = 1, .exact = exact != 0}, &err), err);
+        for (int who = 0; p && who < (exact ? CALLERS : 1); who++) {
+            (void)snprintf(what, sizeof what, "%s, %d bits%s, context %d, %s", name, (int)bits,
+                           exact ? "" : " in kernels", (int)context, caller_names[who]);
+            if (run_caller(p, (caller)who, tokens, n, PROMPT, got, n_vocab))
+                check_rows(what, got, want, n, n_vocab, exact ? 5e-2 : 2.5e-1, exact ? 2e-2 : 1e-1);
+        }
+        sotto_program_close(p);
+    }
+    free(got);
+}
+
+static void check_family(const char *name) {
+    char                  model[64];
+    int32_t               tokens[TOKENS_MAX], n_vocab = 0;
+    uint64_t              seed = 7;
+    sotto_error           err = {0};
+    sotto_convert_options q4 = {.type = "q4_0", .head = "q4_0"}, f32 = {.type = "f32"};
+    (void)snprintf(model, sizeof model, "golden/%s", name);
+    for (int i = 0; i < TOKENS_MAX; i++) tokens[i] = 3 + (int32_t)(sotto_splitmix64(&seed) % 90);
+    float *want = engine_logits(model, tokens, TOKENS_MAX, &n_vocab);
+    for (int32_t context = 32; want && context <= 128; context += 96)
+        check_package(name, model, 16, context, want, tokens, n_vocab);
+    free(want);
+    (void)unlink(in_folder("q4.gguf")), (void)unlink(in_folder("f32.gguf"));
+    if (sotto_convert(model, in_folder("q4.gguf"), &q4, &err) != SOTTO_OK) { /* rows that are no whole blocks */
+        for (int32_t context = 32; context <= 128; context += 96) {
+            sotto_export_options o = {.bits = 4, .context = context};
+            CHECK_OK(sotto_export(model, in_folder("model.mlpackage"), &o, &err), err);
+        }
+        return;
+    }
+    CHECK_OK(sotto_convert(in_folder("q4.gguf"), in_folder("f32.gguf"), &f32, &err), err);
+    want = engine_logits(in_folder("f32.gguf"), tokens, TOKENS_MAX, &n_vocab);
+    for (int32_t context = 32; want && context <= 128; context += 96)
+        check_package(name, in_folder("q4.gguf"), 4, context, want, tokens, n_vocab);
+    free(want);
+}
+
+TEST(gemma_packages) {
+    check_family("gemma1");
+    check_family("gemma2");
+    check_family("gemma3");
+}
+TEST(llama_packages) {
+    check_family("llama2");
+    check_family("llama3");
+    check_family("llama3-untied");
+    check_family("mistral");
+    check_family("smollm2");
+    check_family("smollm3");
+}
+TEST(qwen_packages) {
+    check_family("qwen2");
+    check_family("qwen3");
+}
+
+/* Written by coremltools' own builder, its logits by numpy: tools/coreml/make_toy.py. */
+TEST(a_package_of_apple_s_tools_runs) {
+    sotto_file        file = {0};
+    sotto_tensor_list list = {0};
+    sotto_program    *p = NULL;
+    sotto_error       err = {0};
+    CHECK_OK(sotto_file_open(&file, "coreml/toy.safetensors", true, &err), err);
+    CHECK_OK(sotto_safetensors_parse(&list, file.data, file.size, 0, &err), err);
+    int32_t tokens = sotto_map_get(&list.names, sotto_str_from("tokens"));
+    int32_t logits = sotto_map_get(&list.names, sotto_str_from("logits"));
+    CHECK_OK(sotto_program_open(&p, "coreml/toy.mlpackage", &(sotto_program_options){.exact = true}, &err), err);
+    if (p && tokens >= 0 && logits >= 0) {
+        float got[5 * 64];
+        if (run_caller(p, TRIANGLE, list.items[tokens].data, 5, 4, got, 64))
+            check_rows("toy", got, list.items[logits].data, 5, 64, 1e-2, 1e-2);
+    }
+    sotto_program_close(p);
+    sotto_tensor_list_free(&list);
+    sotto_file_close(&file);
+}
+
+/* ---- strangers ----------------------------------------------------------------------------------------- */
+
+#define T(type, ...)                                                                                         \
+    (sotto_mil_type) {                                                                                       \
+        .dtype = SOTTO_MIL_##type, .rank = sizeof((int64_t[]){__VA_ARGS__}) / 8, .dim = { __VA_ARGS__ }      \
+    }
+
+/* x [1, 1..4] of fp16 and a state of [4, 4], for a test to add operations to. */
+typedef struct toy {
+    sotto_mil_program   program;
+    sotto_mil_function *f;
+    int32_t             x, state;
+} toy;
+
+static void toy_begin(toy *t) {
+    sotto_mil_feature x = {.name = "x", .type = T(F16, 1, 1), .lower = {1, 1}, .upper = {1, 4}};
+    *t = (toy){0};
+    t->f = sotto_mil_begin(&t->program, 9, "CoreML8");
+    t->x = sotto_mil_add_input(t->f, &x);
+    t->state = sotto_mil_add_state(t->f, "cache", T(F16, 4, 4));
+}
+
+static int32_t ints(toy *t, const int32_t *values, int64_t n) {
+    return sotto_mil_add_const(t->f, NULL, &(sotto_mil_value){.type = T(I32, n), .data = values,
+                                                              .n_bytes = (size_t)n * sizeof *values});
+}
+#define INTS(t, ...) ints(t, (const int32_t[]){__VA_ARGS__}, sizeof((const int32_t[]){__VA_ARGS__}) / 4)
+#define OP(t, type, out, ...)                                                                                \
+    sotto_mil_add_op((t)->f, type, NULL, &(sotto_mil_type[]){out}[0], (const sotto_mil_in[]){__VA_ARGS__},   \
+                     sizeof((const sotto_mil_in[]){__VA_ARGS__}) / sizeof(sotto_mil_in))
+
+/* Prepare it, call it with x = 1, 2, 3, and say how far it came. `got`: what the output begins with. */
+static sotto_status toy_run(toy *t, int32_t out, const char *why, float *got) {
+    static const float   x[] = {1, 2, 3};
+    sotto_program       *p = NULL;
+    sotto_program_state *st = NULL;
+    sotto_error          err = {0};
+    sotto_array          in = {.name = "x", .rank = 2, .shape = {1, 3}, .data = x}, y;
+    sotto_mil_add_output(t->f, out);
+    sotto_status status =
+        sotto_program_prepare(&p, &t->program, 0, &(sotto_program_options){.threads = 1, .memory_limit = 1 << 20}, &err);
+    if (status == SOTTO_OK) status = sotto_program_state_open(&st, p, &err);
+    if (status == SOTTO_OK) status = sotto_program_predict(p, st, &in, 1, &y, 1, &err);
+    if (status == SOTTO_OK && got) *got = *(const float *)y.data;
+    CHECK(why ? status != SOTTO_OK && strstr(err.message, why) != NULL : status == SOTTO_OK);
+    if ((status != SOTTO_OK) != (why != NULL) || (why && !strstr(err.message, why)))
+        printf("    \"%s\"\n", err.message);
+    sotto_program_state_close(st);
+    sotto_program_close(p);
+    sotto_mil_program_free(&t->program);
+    return status;
+}
+
+TEST(what_cannot_be_run_is_named_when_it_is_opened) {
+    toy t;
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "teleport", T(F16, 1, -1), {"x", .var = t.x}), "\"teleport\"", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "add", T(F16, 1, -1), {"x", .var = t.x}), "parameter y is missing", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 1, -1), {"x", .var = t.x}, {"z", .var = t.x}), "not known", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 4, 4), {"x", .var = t.state}), "is a state", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.x}), "is no state", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = t.x}),
+                  "constant matrix", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, t.x, "no operation computes", NULL);
+    toy_begin(&t);
+    sotto_mil_value codes = {.type = T(I4, 4, 32), .data = (uint8_t[64]){0}, .n_bytes = 64};
+    sotto_mil_value scale = {.type = T(F16, 4, 2), .data = (uint8_t[16]){0}, .n_bytes = 16};
+    int32_t w = OP(&t, "constexpr_blockwise_shift_scale", T(F16, 4, 32), {"data", .value = &codes},
+                   {"scale", .value = &scale});
+    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = w}), "multiple of 32", NULL);
+    toy_begin(&t);
+    w = OP(&t, "constexpr_blockwise_shift_scale", T(F16, 4, 32), {"data", .value = &codes}, {"scale", .value = &scale});
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 4, 32), {"x", .var = w}), "compressed", NULL);
+}
+
+/* A constant of 512 KiB as floats, again and again. */
+TEST(constants_cannot_multiply_a_package) {
+    static uint16_t       half[131072];
+    const sotto_mil_value v = {.type = T(F16, 131072), .data = half, .n_bytes = sizeof half};
+    toy                   t;
+    toy_begin(&t);
+    int32_t sum = t.x;
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "c%d", i);
+        sum = OP(&t, "add", T(F16, 1, -1), {"x", .var = sum}, {"y", .var = sotto_mil_add_const(t.f, name, &v)});
+    }
+    (void)toy_run(&t, sum, "several times as large", NULL);
+}
+
+TEST(shapes_that_do_not_fit_are_refused) {
+    toy t;
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 1, 7), {"x", .var = t.x}), "declares fp16[1, 7], but its inputs give", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "reshape", T(F16, 2, -1), {"x", .var = t.x}, {"shape", .var = INTS(&t, 2, -1)}),
+                  "numbers of elements", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "reshape", T(F16, -1), {"x", .var = t.x}, {"shape", .var = INTS(&t, -5)}),
+                  "impossible", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "transpose", T(F16, -1, 1), {"x", .var = t.x}, {"perm", .var = INTS(&t, 1, 1)}),
+                  "order", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "expand_dims", T(F16, 1, 1, -1), {"x", .var = t.x}, {"axes", .var = INTS(&t, 9)}),
+                  "axes", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "tile", T(F16, -1, -1), {"x", .var = t.x},
+                         {"reps", .var = INTS(&t, 2000000000, 2000000000)}),
+                  "too large", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "tile", T(F16, -1, -1), {"x", .var = t.x}, {"reps", .var = INTS(&t, 1000, 1000)}),
+                  "1 MiB", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "slice_by_index", T(F16, 1, -1), {"x", .var = t.x}, {"begin", .var = INTS(&t, 0, 2)},
+                         {"end", .var = INTS(&t, 1, 9)}), "outside", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "gather", T(F16, 1, -1), {"x", .var = t.x}, {"indices", .var = INTS(&t, 5)},
+                         {"axis", .var = INTS(&t, 1)}), "index 5", NULL);
+    toy_begin(&t);
+    (void)toy_run(&t, OP(&t, "scaled_dot_product_attention", T(F16, 1, -1), {"query", .var = t.x}, {"key", .var = t.x},
+                         {"value", .var = t.x}), "not of one kind", NULL);
+    toy_begin(&t);
+    int32_t zero = INTS(&t, 0);
+    (void)toy_run(&t, OP(&t, "range_1d", T(I32, -1), {"end", .var = INTS(&t, 9)}, {"start", .var = zero},
+                         {"step", .var = zero}), "without end", NULL);
+}
+
+/* What was read from a state stays as it was when the state is written later. */
+TEST(a_state_that_was_read_keeps_its_values) {
+    toy     t;
+    float   got = -1;
+    uint16_t one = 0x3c00;
+    toy_begin(&t);
+    int32_t before = OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.state});
+    int32_t base = OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.state});
+    int32_t c = sotto_mil_add_const(t.f, NULL, &(sotto_mil_value){.type = T(F16, 1, 1), .data = &one, .n_bytes = 2});
+    int32_t new = OP(&t, "slice_update", T(F16, 4, 4), {"x", .var = base}, {"update", .var = c},
+                     {"begin", .var = INTS(&t, 0, 0)}, {"end", .var = INTS(&t, 1, 1)});
+    (void)sotto_mil_add_op(t.f, "write_state", NULL, NULL,
+                           (const sotto_mil_in[]){{"input", .var = t.state}, {"data", .var = new}}, 2);
+    int32_t after = OP(&t, "read_state", T(F16, 4, 4), {"input", .var = t.state});
+    int32_t twice = OP(&t, "add", T(F16, 4, 4), {"x", .var = after}, {"y", .var = after});
+    int32_t less = OP(&t, "sub", T(F16, 4, 4), {"x", .var = twice}, {"y", .var = before});
+    CHECK_INT(toy_run(&t, less, NULL, &got), SOTTO_OK);
+    CHECK(got == 2);
+}
+
+TEST(calls_are_checked) {
+    toy                  t;
+    sotto_program       *p = NULL;
+    sotto_program_state *st = NULL;
+    sotto_error          err = {0};
+    static const float   x[8] = {0};
+    sotto_array          y;
+    toy_begin(&t);
+    sotto_mil_add_output(t.f, OP(&t, "abs", T(F16, 1, -1), {"x", .var = t.x}));
+    CHECK_OK(sotto_program_prepare(&p, &t.program, 0, NULL, &err), err);
+    CHECK_OK(sotto_program_state_open(&st, p, &err), err);
+    sotto_array in = {.name = "x", .rank = 2, .shape = {1, 5}, .data = x};
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.shape[1] = INT64_MAX;
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.shape[1] = 4, in.rank = 1;
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.rank = 2, in.name = "z";
+    CHECK_INT(sotto_program_predict(p, st, &in, 1, &y, 1, &err), SOTTO_INVALID);
+    in.name = "x";
+    CHECK_INT(sotto_program_predict(p, st, &in, 0, &y, 1, &err), SOTTO_INVALID);
+    CHECK_OK(sotto_program_predict(p, st, &in, 1, &y, 1, &err), err);
+    CHECK(y.rank == 2 && y.shape[1] == 4);
+    const float *rows;
+    int32_t      n_rows, n_vocab;
+    CHECK_INT(sotto_program_feed(p, st, (const int32_t[]){1}, 1, 0, &rows, &n_rows, &n_vocab, &err), SOTTO_UNSUPPORTED);
+    sotto_program_state_close(st);
+    sotto_program_close(p);
+    sotto_mil_program_free(&t.program);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
+    (void)st, (void)kind, (void)where;
+    return remove(path);
+}
+
+int main(int argc, char **argv) {
+    if (!mkdtemp(folder)) return 1;
+    int result = test_main(argc, argv);
+    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return result;
+}
