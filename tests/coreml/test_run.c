@@ -298,7 +298,7 @@ TEST(constants_cannot_multiply_a_package) {
     toy_begin(&t);
     int32_t sum = t.x;
     for (int i = 0; i < 3; i++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "c%d", i);
         sum = OP(&t, "add", T(F16, 1, -1), {"x", .var = sum}, {"y", .var = sotto_mil_add_const(t.f, name, &v)});
     }
