@@ -72,7 +72,7 @@ static bool make_codes(const stream *s, const sotto_weight *w, int32_t r, const 
             memcpy(to + b * sizeof codes, codes, sizeof codes);
         else
             for (size_t i = 0; i < SOTTO_CODE_BLOCK / 2; i++)
-                to[b * SOTTO_CODE_BLOCK / 2 + i] = (uint8_t)((codes[2 * i] & 15) | codes[2 * i + 1] << 4);
+                to[b * SOTTO_CODE_BLOCK / 2 + i] = (uint8_t)((codes[2 * i] & 15) | (codes[2 * i + 1] & 15) << 4);
     }
     return fine;
 }
@@ -150,7 +150,7 @@ static sotto_status write_scales(stream *s, const sotto_weight *w, sotto_error *
     if (!w->offset.rank) return SOTTO_OK;
     uint8_t *packed = (uint8_t *)s->offsets; /* over what was read already */
     for (size_t i = 0; i < n_blocks; i += 2)
-        packed[i / 2] = (uint8_t)((s->offsets[i] & 15) | (i + 1 < n_blocks ? s->offsets[i + 1] << 4 : 0));
+        packed[i / 2] = (uint8_t)((s->offsets[i] & 15) | (i + 1 < n_blocks ? (s->offsets[i + 1] & 15) << 4 : 0));
     SOTTO_TRY(sotto_blob_write_record(s->writer, &w->offset, err));
     return sotto_writer_write(s->writer, packed, (n_blocks + 1) / 2, err);
 }

@@ -233,9 +233,9 @@ sotto_status sotto_schema_merge(sotto_schema_writer *w, const json_t *schema, co
                                 const json_t **out) {
     json_t      *all = json_object(), *pending = json_array();
     sotto_status status = SOTTO_OK;
-    if (!all || !pending || json_array_append_new(w->made, all) || json_array_append_new(w->made, pending) ||
-        json_array_append(pending, (json_t *)schema))
-        return sotto_schema_fail_memory(w);
+    /* Both are taken, whether or not there is memory to keep them. */
+    int failed = json_array_append_new(w->made, all) | json_array_append_new(w->made, pending);
+    if (failed || json_array_append(pending, (json_t *)schema)) return sotto_schema_fail_memory(w);
     for (size_t i = 0; i < json_array_size(pending) && status == SOTTO_OK; i++) {
         const json_t *part = json_array_get(pending, i);
         if (i == MERGES_MAX)

@@ -248,8 +248,8 @@ static sotto_status toy_run(toy *t, int32_t out, const char *why, float *got) {
     sotto_error          err = {0};
     sotto_array          in = {.name = "x", .rank = 2, .shape = {1, 3}, .data = x}, y;
     sotto_mil_add_output(t->f, out);
-    sotto_status status =
-        sotto_program_prepare(&p, &t->program, 0, &(sotto_program_options){.threads = 1, .memory_limit = 1 << 20}, &err);
+    const sotto_program_options options = {.threads = 1, .memory_limit = 1 << 20};
+    sotto_status status = sotto_program_prepare(&p, &t->program, 0, &options, &err);
     if (status == SOTTO_OK) status = sotto_program_state_open(&st, p, &err);
     if (status == SOTTO_OK) status = sotto_program_predict(p, st, &in, 1, &y, 1, &err);
     if (status == SOTTO_OK && got) *got = *(const float *)y.data;

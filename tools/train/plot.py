@@ -30,7 +30,7 @@ def main():
     if q4:
         for axis in (left, right):
             axis.axvspan(q4, steps[-1], color="#3caea3", alpha=0.15, linewidth=0)
-        left.text(q4, max(loss), " 4-bit weights", va="top", color="#1d6f66")
+        left.text(q4, max(loss), "4-bit weights ", va="top", ha="right", color="#1d6f66")
     left.set_title("Training the starter model")
     figure.tight_layout()
     figure.savefig(sys.argv[2], metadata={"Date": None})
