@@ -91,7 +91,7 @@ static void print_object(const char *title, json_t *object) {
     (void)putchar('\n');
 }
 
-static void print_types(json_t *types) {
+void sotto_cli_print_types(json_t *types) {
     const char *name;
     json_t     *type;
     double      all_bytes = 0, all_params = 0;
@@ -158,7 +158,7 @@ static void print_page(const sotto_cli_settings *s, const json_t *doc) {
     print_object("shape", get(doc, "config"));
     print_object("tokenizer", get(doc, "tokenizer"));
     print_object("sampling", get(doc, "sampling"));
-    print_types(get(doc, "types"));
+    sotto_cli_print_types(get(doc, "types"));
     print_memory(get(doc, "memory"));
     if (s->tensors) print_tensors(get(doc, "tensors"));
     if (s->metadata) print_metadata(get(doc, "metadata"));

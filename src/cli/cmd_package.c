@@ -38,23 +38,6 @@ static void print_features(const char *title, json_t *list) {
     }
 }
 
-static void print_types(json_t *types) {
-    const char *name;
-    json_t     *type;
-    double      all_bytes = 0, all_params = 0;
-    char        size[24];
-    (void)printf("\n%-16s %8s %12s %16s %8s\n", "type", "tensors", "size", "weights", "bits");
-    json_object_foreach(types, name, type) {
-        double bytes = json_number_value(get(type, "bytes")), params = json_number_value(get(type, "params"));
-        (void)printf("%-16s %8lld %12s %16.0f %8.2f\n", name, (long long)json_integer_value(get(type, "tensors")),
-                     sotto_cli_bytes((uint64_t)bytes, size), params, params > 0 ? bytes * 8 / params : 0.0);
-        all_bytes += bytes;
-        all_params += params;
-    }
-    (void)printf("%-16s %8s %12s %16.0f %8.2f\n", "in all", "", sotto_cli_bytes((uint64_t)all_bytes, size), all_params,
-                 all_params > 0 ? all_bytes * 8 / all_params : 0.0);
-}
-
 static void print_page(const sotto_cli_settings *s, const json_t *doc) {
     const char *name;
     char        size[24];
@@ -69,7 +52,7 @@ static void print_page(const sotto_cli_settings *s, const json_t *doc) {
     print_features("input", get(doc, "inputs"));
     print_features("output", get(doc, "outputs"));
     print_features("state", get(doc, "states"));
-    print_types(get(doc, "types"));
+    sotto_cli_print_types(get(doc, "types"));
     (void)printf("\n%-40s %8s\n", "operation", "count");
     json_object_foreach(get(doc, "operations"), name, value) {
         print_text(name);

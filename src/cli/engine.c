@@ -65,6 +65,15 @@ static int no_model(const sotto_cli_settings *s) {
     return sotto_cli_usage(s->verb, "no model given: -m FILE or folder, or set SOTTO_MODEL");
 }
 
+static int check_tools(const sotto_cli_settings *s) {
+    bool asked = s->tools || s->dry_run_tools || s->tool_choice;
+    if (asked && s->no_tools) return sotto_cli_usage(s->verb, "--no-tools: does not go with other options of tools");
+    if (asked && (s->grammar || s->json_schema))
+        return sotto_cli_usage(s->verb, "an answer cannot be held to a grammar and call tools; leave out one");
+    if (asked && s->raw) return sotto_cli_usage(s->verb, "--raw: tools need a chat format");
+    return SOTTO_EXIT_OK;
+}
+
 /* A model that hears no results knows sotto's tools without being told of them; others are told if asked to. */
 static int open_tools(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_model_info      info;
@@ -129,6 +138,7 @@ int sotto_cli_engine_open(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_error err;
     if (!s->model) return no_model(s);
     int code = parse_biases(s, e);
+    if (!code) code = check_tools(s);
     if (!code) code = choose_grammar(s, e);
     if (!code && !s->starter) code = say_budget(s, &err);
     uint64_t start = sotto_time_ns();

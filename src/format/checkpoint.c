@@ -185,7 +185,7 @@ static sotto_status fail_no_config(const char *folder, sotto_error *err) {
     SOTTO_TRY(look_for(&package, folder, "Manifest.json", err));
     if (package)
         return sotto_fail(err, SOTTO_UNSUPPORTED,
-                          "%s: is a Core ML package, whose weights are compiled for Apple's runtime; give "
+                          "%s: is a Core ML package, which can be inspected but holds no weights to load; give "
                           "the folder or GGUF file that it was made from",
                           folder);
     return sotto_fail(err, SOTTO_NOT_FOUND,

@@ -102,6 +102,17 @@ TEST(results_are_given_to_a_model_that_hears_them) {
     program_free(&r);
 }
 
+TEST(options_that_contradict_each_other_are_refused) {
+    static const char *const more[][3] = {{"--no-tools", "--tools"}, {"--no-tools", "--tool-choice", "flip_coin"},
+                                          {"--tools", "--json-schema", "{}"}, {"--raw", "--dry-run-tools"}};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        program_run r = RUN(NULL, "run", "-p", "a", more[i][0], more[i][1], more[i][2]);
+        CHECK_CODE(r, 2);
+        CHECK_STR(r.out, "");
+        program_free(&r);
+    }
+}
+
 TEST(tools_can_be_left_out_and_offered) {
     program_run r = RUN(NULL, "run", "-p", "set a timer for five minutes", "--json", "--no-tools");
     json_t     *doc = json_line(r.out, 0);
