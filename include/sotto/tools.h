@@ -55,6 +55,12 @@ SOTTO_API void sotto_tool_result_free(sotto_tool_result *r);
 SOTTO_API sotto_status sotto_toolbox_call(sotto_toolbox *box, const char *name, const char *arguments,
                                           sotto_tool_result *out, sotto_error *err);
 
+/* From hold to release what calls change can still be taken back: release(keep) writes it to the disk, release without
+ * leaves everything as it was at hold, and so do a crash and close. Meanwhile other programs can read the file but not
+ * write to it: hold it for moments, not for minutes. Hold twice, or release what is not held: INVALID. */
+SOTTO_API sotto_status sotto_toolbox_hold(sotto_toolbox *box, sotto_error *err);
+SOTTO_API sotto_status sotto_toolbox_release(sotto_toolbox *box, bool keep, sotto_error *err);
+
 /* Seconds until the next timer or reminder is due: 0 when one is, -1 when there is none, or the file cannot be read.
  * Another program may add an earlier one: ask again from time to time. */
 SOTTO_API int64_t      sotto_toolbox_next_due(sotto_toolbox *box);

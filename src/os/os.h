@@ -134,6 +134,30 @@ void         sotto_pool_run(sotto_pool *pool, int n_chunks, sotto_pool_fn fn, vo
 int          sotto_pool_threads(const sotto_pool *pool);
 void         sotto_pool_close(sotto_pool *pool);
 
+/* A thread of its own work, and what threads wait for. A mutex and a condition are initialised by their functions and
+ * lie where their owner puts them; they are never moved. */
+typedef struct sotto_thread sotto_thread;
+sotto_status sotto_thread_start(sotto_thread **out, void (*fn)(void *arg), void *arg, sotto_error *err);
+void         sotto_thread_join(sotto_thread *t); /* waits for its end and frees it; NULL allowed */
+
+typedef struct sotto_mutex {
+    _Alignas(16) unsigned char state[64];
+} sotto_mutex;
+typedef struct sotto_condition {
+    _Alignas(16) unsigned char state[64];
+} sotto_condition;
+void sotto_mutex_init(sotto_mutex *m);
+void sotto_mutex_lock(sotto_mutex *m);
+void sotto_mutex_unlock(sotto_mutex *m);
+void sotto_mutex_destroy(sotto_mutex *m);
+void sotto_condition_init(sotto_condition *c);
+void sotto_condition_wait(sotto_condition *c, sotto_mutex *m);
+/* false: `ns` nanoseconds have passed. A wake-up without cause may come, as from the other. */
+bool sotto_condition_wait_for(sotto_condition *c, sotto_mutex *m, uint64_t ns);
+void sotto_condition_signal(sotto_condition *c); /* wakes all who wait */
+void sotto_condition_destroy(sotto_condition *c);
+void sotto_sleep_until_ns(uint64_t time_ns); /* of sotto_time_ns */
+
 /* ---- terminal and signals (programs only) -------------------------------------------------------------- */
 
 bool sotto_terminal_is(int fd);

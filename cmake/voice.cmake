@@ -1,0 +1,26 @@
+# The libraries that listen and speak. flite has no pkg-config file; the HTS engine may be missing.
+pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile)
+pkg_check_modules(SPEEXDSP REQUIRED IMPORTED_TARGET speexdsp)
+pkg_check_modules(PORTAUDIO REQUIRED IMPORTED_TARGET portaudio-2.0)
+pkg_check_modules(POCKETSPHINX REQUIRED pocketsphinx)
+find_path(SPHINXBASE_INCLUDE sphinxbase/err.h REQUIRED) # Debian's pkg-config file names a folder that is not there
+list(APPEND SOTTO_LIBRARIES PkgConfig::SNDFILE PkgConfig::SPEEXDSP PkgConfig::PORTAUDIO ${POCKETSPHINX_LINK_LIBRARIES})
+string(APPEND SOTTO_PC_REQUIRES " sndfile speexdsp portaudio-2.0 pocketsphinx")
+
+find_path(FLITE_INCLUDE flite/flite.h REQUIRED)
+foreach(name flite_cmu_us_slt flite_cmu_us_rms flite_cmu_us_awb flite_cmu_us_kal16 flite_usenglish flite_cmulex flite)
+  find_library(${name}_LIBRARY ${name} REQUIRED)
+  list(APPEND SOTTO_LIBRARIES ${${name}_LIBRARY})
+  string(APPEND SOTTO_PC_LIBS " -l${name}")
+endforeach()
+
+find_path(HTS_INCLUDE HTS_engine.h)
+find_library(HTS_LIBRARY HTSEngine)
+if(HTS_INCLUDE AND HTS_LIBRARY)
+  set(SOTTO_VOICE_DEFINITIONS SOTTO_HTS=1)
+  list(APPEND SOTTO_LIBRARIES ${HTS_LIBRARY})
+  string(APPEND SOTTO_PC_LIBS " -lHTSEngine")
+else()
+  set(SOTTO_VOICE_DEFINITIONS SOTTO_HTS=0)
+  message(STATUS "The HTS voice is left out: libhtsengine is not installed")
+endif()
