@@ -36,12 +36,12 @@ SOTTO_API const char  *sotto_dialog_system(const sotto_dialog *d); /* NULL: none
 
 /* The turns so far, without the system prompt; lent until the dialog changes. */
 SOTTO_API const sotto_chat_turn *sotto_dialog_turns(const sotto_dialog *d, size_t *n);
-SOTTO_API size_t                 sotto_dialog_first_seen(const sotto_dialog *d); /* sliding has hidden those before it */
+SOTTO_API size_t                 sotto_dialog_first_seen(const sotto_dialog *d); /* sliding has hidden those before */
 /* A copy of a turn of a user, a model or a tool, at the end. */
 SOTTO_API sotto_status sotto_dialog_add(sotto_dialog *d, const sotto_chat_turn *turn, sotto_error *err);
 /* Only the first n turns stay. */
 SOTTO_API void         sotto_dialog_cut(sotto_dialog *d, size_t n);
-/* The text of the last turn of the model becomes this: what of it was heard. INVALID: there is no such turn. */
+/* The text of the model's last turn becomes this: what of it was heard. INVALID: there is no such turn. */
 SOTTO_API sotto_status sotto_dialog_amend(sotto_dialog *d, const char *text, sotto_error *err);
 
 /* ---- answers --------------------------------------------------------------------------------------------- */
@@ -73,8 +73,8 @@ typedef struct sotto_dialog_answer {
  * CANCELLED. Too long for the context: CONTEXT_FULL; where sliding is on, nothing is done. */
 SOTTO_API sotto_status sotto_dialog_prefill(sotto_dialog *d, const char *said, const volatile int *cancel,
                                             sotto_error *err);
-/* Add `said` as a user turn (NULL: the last turn is one already, or a tool's) and answer it; all turns of the answer are
- * added. On an error the dialog is as before, but not what tools have done. LIMIT: the model calls tools on and on.
+/* Add `said` as a user turn (NULL: the last turn is one already, or a tool's) and answer it; all turns of the answer
+ * are added. On an error the dialog is as before, but not what tools have done. LIMIT: the model calls tools on and on.
  * The first space of an answer, which belongs to some chat formats, is left out of its text. */
 SOTTO_API sotto_status sotto_dialog_answer_turn(sotto_dialog *d, const char *said, const sotto_dialog_events *events,
                                                 const volatile int *cancel, sotto_dialog_answer *out, sotto_error *err);

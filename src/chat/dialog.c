@@ -37,10 +37,10 @@ static void say_dropped(const turn_run *t, int32_t n_tokens) {
 
 /* ---- prefill -------------------------------------------------------------------------------------------- */
 
-/* How a text may go on: with the next word, with the rest of the last one, or not at all. */
+/* How a text goes on: with the next word, with the rest of the last one, or not at all. */
 static const char *const continuations[] = {"", " a", "s"};
 
-/* The prompt of the dialog, whose last turn begins with `said`, as far as it does not depend on how the turn goes on. */
+/* The prompt of the dialog, whose last turn begins with `said`, as far as how it goes on does not matter. */
 static sotto_status sure_prompt(sotto_dialog *d, const char *said, sotto_tokens *out, sotto_error *err) {
     sotto_tokens other = {0};
     sotto_buf    text = {0};
@@ -66,7 +66,7 @@ sotto_status sotto_dialog_prefill(sotto_dialog *d, const char *said, const volat
     bool           there = sotto_dialog_common(ids, n, prompt.ids, prompt.n) == prompt.n;
     /* Where the dialog is going to slide it does so when the turn is whole: then it is known how much has to go. */
     bool           later = d->generate.slide && !sotto_dialog_has_room(d, prompt.n);
-    if (status == SOTTO_OK && !there && !later) status = sotto_dialog_compute(d, &prompt, cancel, &n, err);
+    if (status == SOTTO_OK && !there && !later) status = sotto_dialog_compute(d, &prompt, true, cancel, &n, err);
     sotto_dialog_cut(d, d->n - 1);
     d->first = first;
     sotto_tokens_free(&prompt);
@@ -86,7 +86,7 @@ static bool keep_calls(answer *a, const sotto_piece *p) {
     return true;
 }
 
-/* What one step of the generator gave. Llama 2 and Mistral begin an answer with a space that belongs to their format. */
+/* What one step of the generator gave. Llama 2 and Mistral begin answers with a space that belongs to their format. */
 static sotto_status take_piece(turn_run *t, const sotto_piece *p, sotto_error *err) {
     const sotto_dialog_events *e = t->events;
     sotto_str                  text = {p->text, p->n_text};
@@ -129,7 +129,7 @@ static sotto_status answer_prompt(turn_run *t, const sotto_tokens *prompt, const
     sotto_generate_options     o = t->d->generate;
     sotto_generator           *g;
     uint64_t                   start = sotto_time_ns();
-    sotto_status               status = sotto_dialog_compute(t->d, prompt, t->cancel, &t->out.n_cached, err);
+    sotto_status               status = sotto_dialog_compute(t->d, prompt, false, t->cancel, &t->out.n_cached, err);
     t->out.n_prompt = prompt->n;
     t->out.prefill_ms = ms_since(start);
     if (status == SOTTO_CANCELLED) {
@@ -215,7 +215,7 @@ static sotto_status refuse(const char *why, sotto_tool_result *out, sotto_error 
     return out->json && copied ? SOTTO_OK : sotto_fail_memory(err, "a tool's answer");
 }
 
-/* Execute one call, or only say that it has been chosen: its result becomes a turn, its sentence is added to `spoken`. */
+/* Execute one call, or say that it has been chosen: its result becomes a turn, its sentence is added to `spoken`. */
 static sotto_status execute(turn_run *t, json_t *call, sotto_buf *spoken, sotto_error *err) {
     const sotto_dialog_events *e = t->events;
     sotto_toolbox             *toolbox = t->d->options.toolbox;

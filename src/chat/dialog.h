@@ -33,8 +33,8 @@ typedef struct sotto_dialog_window {
     size_t   n_turns;
 } sotto_dialog_window;
 
-/* The tokens of the turns that the model sees, as far as turn `end`, in the place of those in *out. The last of them has
- * this text, unless it is NULL. */
+/* The tokens of the turns that the model sees, as far as turn `end`, in the place of those in *out. The last of them
+ * has this text, unless it is NULL. */
 sotto_status sotto_dialog_render(const sotto_dialog *d, size_t end, const char *text, sotto_tokens *out,
                                  sotto_error *err);
 size_t       sotto_dialog_common(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b); /* prefix */
@@ -46,8 +46,8 @@ sotto_status sotto_dialog_prepare(sotto_dialog *d, sotto_tokens *prompt, sotto_d
                                   int32_t *n_dropped, sotto_error *err);
 /* The model has lost `n` tokens from the first seen user turn on: forget the turns that are wholly in them. */
 void         sotto_dialog_forget_turns(sotto_dialog *d, int32_t n);
-/* Bring the session to the prompt; *n_cached: what it had of it. */
-sotto_status sotto_dialog_compute(sotto_dialog *d, const sotto_tokens *prompt, const volatile int *cancel,
+/* Bring the session to the prompt; *n_cached: what it had of it. `ahead`: the prompt may yet change. */
+sotto_status sotto_dialog_compute(sotto_dialog *d, const sotto_tokens *prompt, bool ahead, const volatile int *cancel,
                                   size_t *n_cached, sotto_error *err);
 
 #endif

@@ -102,7 +102,7 @@ static const char *role_of(const sotto_chat_turn *turn) {
 sotto_status sotto_dialog_add(sotto_dialog *d, const sotto_chat_turn *turn, sotto_error *err) {
     sotto_chat_turn copy = {.role = role_of(turn)};
     if (!copy.role)
-        return sotto_fail(err, SOTTO_INVALID, "a turn of a dialog is a user's, an assistant's or a tool's, not \"%.40s\"",
+        return sotto_fail(err, SOTTO_INVALID, "a dialog has turns of a user, an assistant and a tool, not of \"%.40s\"",
                           turn->role ? turn->role : "");
     if (!grow(d) || !sotto_dialog_copy(&copy.content, turn->content ? turn->content : "") ||
         !sotto_dialog_copy(&copy.tool_calls, turn->tool_calls) ||

@@ -73,8 +73,8 @@ void sotto_dialog_forget_turns(sotto_dialog *d, int32_t n) {
     sotto_dialog_forget_starts(d, 0);
 }
 
-/* Before a prompt that leaves no room for an answer: drop the oldest turns from the session, so that what stays need not
- * be computed again. `prompt` is the whole conversation. */
+/* Before a prompt that leaves no room for an answer: drop the oldest turns from the session, so that what stays need
+ * not be computed again. `prompt` is the whole conversation. */
 static sotto_status slide(sotto_dialog *d, const sotto_tokens *prompt, const sotto_dialog_window *window,
                           int32_t *n_dropped, sotto_error *err) {
     int32_t n_drop = 0;
@@ -109,7 +109,9 @@ sotto_status sotto_dialog_prepare(sotto_dialog *d, sotto_tokens *prompt, sotto_d
 /* ---- computing ------------------------------------------------------------------------------------------ */
 
 /* After sliding, sync would compute everything anew wherever the answer reads a little differently when it is
- * tokenised again; going on from the common prefix is what the person has asked for. */
+ * tokenised again; going on from the common prefix is what the person has asked for. What is computed ahead goes on so
+ * too: sync lets layers with a window forget what only an edit of an earlier turn would need, and what is being said may
+ * yet turn out to be something else. */
 static sotto_status go_on(sotto_dialog *d, const sotto_tokens *prompt, size_t *n_cached, sotto_error *err) {
     size_t         n;
     const int32_t *ids = sotto_session_tokens(d->session, &n);
@@ -119,13 +121,13 @@ static sotto_status go_on(sotto_dialog *d, const sotto_tokens *prompt, size_t *n
     return sotto_session_append(d->session, prompt->ids + *n_cached, prompt->n - *n_cached, err);
 }
 
-sotto_status sotto_dialog_compute(sotto_dialog *d, const sotto_tokens *prompt, const volatile int *cancel,
+sotto_status sotto_dialog_compute(sotto_dialog *d, const sotto_tokens *prompt, bool ahead, const volatile int *cancel,
                                   size_t *n_cached, sotto_error *err) {
     size_t       computed;
     sotto_status status = SOTTO_INVALID;
     sotto_session_set_cancel(d->session, cancel);
-    if (d->slid) status = go_on(d, prompt, n_cached, err);
-    if (status == SOTTO_INVALID) { /* not slid, or the session cannot go back so far */
+    if (d->slid || ahead) status = go_on(d, prompt, n_cached, err);
+    if (status == SOTTO_INVALID) { /* neither, or the session cannot go back so far */
         d->slid = false;
         status = sotto_session_sync(d->session, prompt->ids, prompt->n, err);
         sotto_session_last_sync(d->session, n_cached, &computed);
