@@ -166,6 +166,10 @@ SOTTO_API sotto_status sotto_memory_estimate(const char *path, const sotto_sessi
 SOTTO_API sotto_status sotto_session_open(sotto_session **out, sotto_model *model, const sotto_session_options *opt,
                                           sotto_error *err);
 SOTTO_API void         sotto_session_close(sotto_session *s);
+SOTTO_API const sotto_model *sotto_session_model(const sotto_session *s);
+/* Whatever is computed from now on stops before its next batch, as when `progress` says false, once *cancel is not 0.
+ * NULL: no longer. */
+SOTTO_API void         sotto_session_set_cancel(sotto_session *s, const volatile int *cancel);
 
 /* Bring the session to exactly these tokens: the common prefix with what is already evaluated is kept, the rest
  * is computed, and the logits are those after the last token. More tokens than the context: CONTEXT_FULL, with

@@ -57,7 +57,8 @@ SOTTO_API sotto_status sotto_toolbox_call(sotto_toolbox *box, const char *name, 
 
 /* From hold to release what calls change can still be taken back: release(keep) writes it to the disk, release without
  * leaves everything as it was at hold, and so do a crash and close. Meanwhile other programs can read the file but not
- * write to it: hold it for moments, not for minutes. Hold twice, or release what is not held: INVALID. */
+ * write to it: hold it for moments, not for minutes. What was taken as due comes back, too. Hold twice, or release what
+ * is not held: INVALID. */
 SOTTO_API sotto_status sotto_toolbox_hold(sotto_toolbox *box, sotto_error *err);
 SOTTO_API sotto_status sotto_toolbox_release(sotto_toolbox *box, bool keep, sotto_error *err);
 

@@ -1,25 +1,14 @@
-/* The store: one SQLite file, opened with distrust and written so that what is acknowledged is on the disk.
+/* Stores: SQLite files, opened with distrust and written so that what is acknowledged is on the disk.
  *
  * A write-ahead log with synchronous=FULL survives the end of the program and of the machine at any moment. A file is
  * known by its application_id; one that something else made, or a newer sotto, is refused and left as it is. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "chat/toolbox.h"
+#include "chat/store.h"
+#include "os/os.h"
 
-/* "sott" in ASCII; the version counts changes of the tables. */
-enum { APPLICATION_ID = 0x736f7474, SCHEMA_VERSION = 1, BUSY_MS = 5000, LENGTH_MAX = 1 << 20 };
-
-/* Texts are kept as they were said; `key` is what sotto_words_key makes of them. Times are seconds since 1970 UTC. */
-static const char schema[] =
-    "CREATE TABLE alarms(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK(kind IN('timer','reminder')),"
-    " text TEXT NOT NULL, key TEXT NOT NULL, seconds INTEGER NOT NULL, due INTEGER NOT NULL);"
-    "CREATE INDEX alarms_due ON alarms(due);"
-    "CREATE TABLE items(id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, list_key TEXT NOT NULL,"
-    " item TEXT NOT NULL, key TEXT NOT NULL, UNIQUE(list_key, key));"
-    "CREATE TABLE facts(id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, key TEXT NOT NULL,"
-    " fact TEXT NOT NULL, UNIQUE(key, fact));"
-    "CREATE TABLE settings(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
+enum { BUSY_MS = 5000 };
 
 /* ---- failures ------------------------------------------------------------------------------------------- */
 
@@ -28,7 +17,6 @@ static const struct {
     sotto_status status;
     const char  *text;
 } failures[] = {
-    {SQLITE_NOTADB, SOTTO_FORMAT, "this is no file of sotto's tools, or it is damaged; move it away to begin anew"},
     {SQLITE_CORRUPT, SOTTO_FORMAT, "this file is damaged; move it away to begin anew"},
     {SQLITE_BUSY, SOTTO_IO, "another program holds this file for too long; try again"},
     {SQLITE_LOCKED, SOTTO_IO, "another program holds this file for too long; try again"},
@@ -41,7 +29,11 @@ static const struct {
 
 static sotto_status fail(sotto_store *s, sotto_error *err) {
     int code = sqlite3_errcode(s->db) & 0xff;
-    if (code == SQLITE_NOMEM) return sotto_fail_memory(err, "the tools' file");
+    if (code == SQLITE_NOMEM) return sotto_fail_memory(err, "a file of sotto's");
+    if (code == SQLITE_NOTADB)
+        return sotto_fail(err, SOTTO_FORMAT,
+                          "%s: this is no file of sotto's %s, or it is damaged; move it away to begin anew", s->path,
+                          s->kind->what);
     for (size_t i = 0; i < SOTTO_COUNT(failures); i++)
         if (failures[i].code == code)
             return sotto_fail(err, failures[i].status, "%s: %s", s->path, failures[i].text);
@@ -107,30 +99,56 @@ int64_t sotto_store_time(sqlite3_stmt *row, int column) {
     return SOTTO_MIN(SOTTO_MAX(sqlite3_column_int64(row, column), 0), SOTTO_TIME_MAX);
 }
 
+/* ---- transactions --------------------------------------------------------------------------------------- */
+
+/* SQLite undoes a transaction by itself where the disk fails it; what comes after must not be kept without the rest. */
+static sotto_status check_held(sotto_store *s, sotto_error *err) {
+    if (!s->held || !sqlite3_get_autocommit(s->db)) return SOTTO_OK;
+    return sotto_fail(err, SOTTO_IO, "%s: could not be written, and what was held back is lost", s->path);
+}
+
 sotto_status sotto_store_begin(sotto_store *s, sotto_error *err) {
-    return sotto_store_run(s, NULL, err, "BEGIN IMMEDIATE", "");
+    SOTTO_TRY(check_held(s, err));
+    return sotto_store_run(s, NULL, err, s->held ? "SAVEPOINT step" : "BEGIN IMMEDIATE", "");
 }
 
 sotto_status sotto_store_commit(sotto_store *s, sotto_error *err) {
-    sotto_status status = sotto_store_run(s, NULL, err, "COMMIT", "");
+    sotto_status status = sotto_store_run(s, NULL, err, s->held ? "RELEASE step" : "COMMIT", "");
     if (status != SOTTO_OK) sotto_store_rollback(s);
     return status;
 }
 
 void sotto_store_rollback(sotto_store *s) {
-    if (!sqlite3_get_autocommit(s->db)) (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    if (sqlite3_get_autocommit(s->db)) return;
+    (void)sqlite3_exec(s->db, s->held ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK", NULL, NULL, NULL);
+}
+
+sotto_status sotto_store_hold(sotto_store *s, sotto_error *err) {
+    if (s->held) return sotto_fail(err, SOTTO_INVALID, "%s: is held already", s->path);
+    SOTTO_TRY(sotto_store_begin(s, err));
+    s->held = true;
+    return SOTTO_OK;
+}
+
+sotto_status sotto_store_release(sotto_store *s, bool keep, sotto_error *err) {
+    if (!s->held) return sotto_fail(err, SOTTO_INVALID, "%s: is not held", s->path);
+    sotto_status status = keep ? check_held(s, err) : SOTTO_OK;
+    s->held = false;
+    if (status == SOTTO_OK && keep) return sotto_store_commit(s, err);
+    sotto_store_rollback(s);
+    return status;
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------- */
 
 /* A file from elsewhere may bring views and triggers that run when it is read: SQLite's advice for such files
  * (sqlite.org/security.html). */
-static void distrust(sqlite3 *db) {
+static void distrust(sqlite3 *db, int length_max) {
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+    (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, length_max);
     (void)sqlite3_exec(db, "PRAGMA cell_size_check=ON", NULL, NULL, NULL);
 }
 
@@ -141,20 +159,20 @@ static sotto_status check_owner(sotto_store *s, bool *fresh, sotto_error *err) {
     SOTTO_TRY(sotto_store_run(s, &version, err, "PRAGMA user_version", ""));
     SOTTO_TRY(sotto_store_run(s, &n, err, "SELECT count(*) FROM sqlite_master", ""));
     *fresh = id == 0 && version == 0 && n == 0;
-    if (!*fresh && id != APPLICATION_ID)
+    if (!*fresh && id != s->kind->application_id)
         return sotto_fail(err, SOTTO_MISMATCH, "%s: this is another program's database; give another path", s->path);
-    if (version > SCHEMA_VERSION)
+    if (version > s->kind->version)
         return sotto_fail(err, SOTTO_UNSUPPORTED, "%s: a newer sotto wrote this file (version %lld, this one knows %d)",
-                          s->path, (long long)version, SCHEMA_VERSION);
+                          s->path, (long long)version, (int)s->kind->version);
     return SOTTO_OK;
 }
 
 /* Of several programs that find an empty file, one makes the tables. */
 static sotto_status make_tables(sotto_store *s, sotto_error *err) {
     bool  fresh;
-    char *sql = sqlite3_mprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", schema, APPLICATION_ID,
-                                SCHEMA_VERSION);
-    sotto_status status = sql ? sotto_store_begin(s, err) : sotto_fail_memory(err, "the tools' tables");
+    char *sql = sqlite3_mprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", s->kind->schema,
+                                (int)s->kind->application_id, (int)s->kind->version);
+    sotto_status status = sql ? sotto_store_begin(s, err) : sotto_fail_memory(err, "the tables of a file");
     if (status == SOTTO_OK) status = check_owner(s, &fresh, err);
     if (status == SOTTO_OK && fresh && sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) status = fail(s, err);
     if (status == SOTTO_OK) status = sotto_store_commit(s, err);
@@ -167,7 +185,7 @@ static sotto_status make_tables(sotto_store *s, sotto_error *err) {
 static sotto_status prepare_file(sotto_store *s, sotto_error *err) {
     bool          fresh, more;
     sqlite3_stmt *rows;
-    distrust(s->db);
+    distrust(s->db, s->kind->length_max);
     (void)sqlite3_busy_timeout(s->db, BUSY_MS);
     SOTTO_TRY(check_owner(s, &fresh, err));
     SOTTO_TRY(sotto_store_run(s, NULL, err, "PRAGMA journal_mode=WAL", ""));
@@ -182,10 +200,11 @@ static sotto_status prepare_file(sotto_store *s, sotto_error *err) {
 }
 
 /* The path, and a file there that only this user may read; SQLite gives the files beside it the same mode. */
-static sotto_status make_path(char **out, const char *path, sotto_error *err) {
+static sotto_status make_path(char **out, const sotto_store_kind *kind, const char *path, sotto_error *err) {
     char *folder = path ? NULL : sotto_path_user_folder(SOTTO_FOLDER_DATA);
-    if (!path && !folder) return sotto_fail(err, SOTTO_NOT_FOUND, "there is no home folder to keep the tools' file in");
-    char *own = path ? sotto_path_join("", path) : sotto_path_join(folder, "tools.db");
+    if (!path && !folder)
+        return sotto_fail(err, SOTTO_NOT_FOUND, "there is no home folder to keep the file of the %s in", kind->what);
+    char *own = path ? sotto_path_join("", path) : sotto_path_join(folder, kind->name);
     if (path && own && strrchr(own, '/') > own) {
         folder = sotto_path_join("", own);
         if (folder) *strrchr(folder, '/') = '\0';
@@ -199,15 +218,15 @@ static sotto_status make_path(char **out, const char *path, sotto_error *err) {
     return status;
 }
 
-sotto_status sotto_store_open(sotto_store *out, const char *path, sotto_error *err) {
-    sotto_store  s = {0};
+sotto_status sotto_store_open(sotto_store *out, const sotto_store_kind *kind, const char *path, sotto_error *err) {
+    sotto_store  s = {.kind = kind};
     bool         memory = path && strcmp(path, ":memory:") == 0;
     sotto_status status = SOTTO_OK;
-    if (!memory) status = make_path(&s.path, path, err);
+    if (!memory) status = make_path(&s.path, kind, path, err);
     else if (!(s.path = sotto_path_join("", path))) status = sotto_fail_memory(err, "a path");
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (memory ? SQLITE_OPEN_CREATE : 0);
     if (status == SOTTO_OK && sqlite3_open_v2(s.path, &s.db, flags, NULL) != SQLITE_OK)
-        status = s.db ? fail(&s, err) : sotto_fail_memory(err, "the tools' file");
+        status = s.db ? fail(&s, err) : sotto_fail_memory(err, "a file of sotto's");
     if (status == SOTTO_OK) status = prepare_file(&s, err);
     if (status == SOTTO_OK) *out = s;
     else sotto_store_close(&s);

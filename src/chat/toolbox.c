@@ -7,6 +7,21 @@
 
 enum { ARGUMENTS_MAX = 64 << 10, TEXT_MAX = 500, NAME_MAX_CHARACTERS = 100 };
 
+/* Texts are kept as they were said; `key` is what sotto_words_key makes of them. Times are seconds since 1970 UTC. */
+static const char schema[] =
+    "CREATE TABLE alarms(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK(kind IN('timer','reminder')),"
+    " text TEXT NOT NULL, key TEXT NOT NULL, seconds INTEGER NOT NULL, due INTEGER NOT NULL);"
+    "CREATE INDEX alarms_due ON alarms(due);"
+    "CREATE TABLE items(id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, list_key TEXT NOT NULL,"
+    " item TEXT NOT NULL, key TEXT NOT NULL, UNIQUE(list_key, key));"
+    "CREATE TABLE facts(id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, key TEXT NOT NULL,"
+    " fact TEXT NOT NULL, UNIQUE(key, fact));"
+    "CREATE TABLE settings(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
+
+/* "sott" in ASCII. */
+static const sotto_store_kind file_kind = {.what = "tools", .name = "tools.db", .application_id = 0x736f7474,
+                                           .version = 1, .length_max = 1 << 20, .schema = schema};
+
 static int64_t system_now(void *user) {
     (void)user;
     return sotto_time_unix();
@@ -23,7 +38,7 @@ sotto_status sotto_toolbox_open(sotto_toolbox **out, const sotto_toolbox_options
     box->now = o.now ? o.now : system_now;
     box->now_user = o.now_user;
     box->random = o.seed == SOTTO_SEED_RANDOM ? sotto_random_seed() : o.seed;
-    sotto_status status = sotto_store_open(&box->store, o.path, err);
+    sotto_status status = sotto_store_open(&box->store, &file_kind, o.path, err);
     if (status == SOTTO_OK) *out = box;
     else free(box);
     return status;
@@ -33,6 +48,12 @@ void sotto_toolbox_close(sotto_toolbox *box) {
     if (!box) return;
     sotto_store_close(&box->store);
     free(box);
+}
+
+sotto_status sotto_toolbox_hold(sotto_toolbox *box, sotto_error *err) { return sotto_store_hold(&box->store, err); }
+
+sotto_status sotto_toolbox_release(sotto_toolbox *box, bool keep, sotto_error *err) {
+    return sotto_store_release(&box->store, keep, err);
 }
 
 void sotto_tool_result_free(sotto_tool_result *r) {
@@ -147,19 +168,19 @@ static void check_required(sotto_call *c, const sotto_tool *tool, json_t *requir
 }
 
 static sotto_status check_arguments(sotto_call *c, const sotto_tool *tool, const char *text) {
-    json_t *schema = json_loads(tool->parameters, 0, NULL);
+    json_t *parameters = json_loads(tool->parameters, 0, NULL);
     bool    blank = text[strspn(text, " \t\r\n")] == '\0', fits = strlen(text) <= ARGUMENTS_MAX;
     json_t *given = blank ? json_object() : fits ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     c->arguments = json_object();
-    sotto_status status = schema && c->arguments ? SOTTO_OK : sotto_fail_memory(c->err, "a tool's arguments");
+    sotto_status status = parameters && c->arguments ? SOTTO_OK : sotto_fail_memory(c->err, "a tool's arguments");
     if (status == SOTTO_OK && !json_is_object(given)) {
         const char *what = fits ? "not a JSON object" : "too long";
         (void)sotto_call_refuse(c, "The arguments of %s are %s.", tool->name, what);
     } else if (status == SOTTO_OK) {
-        check_given(c, tool, given, json_object_get(schema, "properties"));
-        check_required(c, tool, json_object_get(schema, "required"));
+        check_given(c, tool, given, json_object_get(parameters, "properties"));
+        check_required(c, tool, json_object_get(parameters, "required"));
     }
-    json_decref(schema);
+    json_decref(parameters);
     json_decref(given);
     return status;
 }

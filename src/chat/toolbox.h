@@ -7,9 +7,8 @@
 
 #include <jansson.h>
 #include <sotto/tools.h>
-#include <sqlite3.h>
 
-#include "base/base.h"
+#include "chat/store.h"
 #include "os/os.h"
 
 /* ---- words: as people write and hear them --------------------------------------------------------------- */
@@ -60,32 +59,6 @@ void sotto_say_date(sotto_buf *b, const sotto_wall *w, bool year);          /* "
 void sotto_say_when(sotto_buf *b, int64_t t, int64_t now);                  /* "tomorrow at 9 AM" */
 void sotto_clock_iso(sotto_buf *b, int64_t t, int64_t now); /* "2026-11-26T18:22"; "18:22" on the day of `now` */
 #define SOTTO_NO_DAY ((int64_t)-86400) /* as `now`: with the date in any case */
-
-/* ---- the store ------------------------------------------------------------------------------------------ */
-
-typedef struct sotto_store {
-    sqlite3 *db;
-    char    *path;
-} sotto_store;
-/* Times in the file lie between these: the years that sotto_wall knows, and a day less. */
-#define SOTTO_TIME_MAX ((int64_t)253402214400)
-
-sotto_status sotto_store_open(sotto_store *out, const char *path, sotto_error *err); /* NULL: the default path */
-void         sotto_store_close(sotto_store *s);
-/* Several statements as one: all of their changes or none. */
-sotto_status sotto_store_begin(sotto_store *s, sotto_error *err);
-sotto_status sotto_store_commit(sotto_store *s, sotto_error *err);
-void         sotto_store_rollback(sotto_store *s);
-
-/* A statement with its values: `kinds` has a letter for each, s: const char *, i: int64_t. Rows are read with
- * sotto_store_next, which gives false after the last; sqlite3_finalize in every case. */
-sotto_status sotto_store_query(sotto_store *s, sqlite3_stmt **out, sotto_error *err, const char *sql,
-                               const char *kinds, ...);
-sotto_status sotto_store_next(sotto_store *s, sqlite3_stmt *rows, bool *more, sotto_error *err);
-const char  *sotto_store_text(sqlite3_stmt *row, int column); /* valid UTF-8, never NULL; lent until the next row */
-int64_t      sotto_store_time(sqlite3_stmt *row, int column); /* 0..SOTTO_TIME_MAX, whatever is in the file */
-/* Run a statement to its end; *n (may be NULL): the rows changed, or the number in the first column of a SELECT. */
-sotto_status sotto_store_run(sotto_store *s, int64_t *n, sotto_error *err, const char *sql, const char *kinds, ...);
 
 /* ---- calls ---------------------------------------------------------------------------------------------- */
 

@@ -1,35 +1,41 @@
-/* One answer: compute the prompt, draw tokens, show them as they come, keep the figures. */
+/* Answers: what the settings ask of them, shown as they come, and their figures. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
 
-/* The tokens of a conversation whose last turn has been given another text. */
-static sotto_status tokens_with(const sotto_model *model, sotto_chat_turn *turns, size_t n, const char *text,
-                                const sotto_chat_params *params, sotto_tokens *out, sotto_error *err) {
-    const char *content = turns[n - 1].content;
-    turns[n - 1].content = text;
-    sotto_status status = sotto_chat_tokens(model, turns, n, params, out, err);
-    turns[n - 1].content = content;
-    return status;
+/* ---- options ------------------------------------------------------------------------------------------- */
+
+static sotto_generate_options generate_options(const sotto_cli_chat *chat) {
+    const sotto_cli_settings *s = chat->settings;
+    sotto_generate_options    o = sotto_generate_options_default();
+    o.sampling = &chat->engine.sampling;
+    o.max_tokens = s->max_tokens;
+    o.stops = s->stops.item;
+    o.n_stops = s->stops.n;
+    o.ignore_end = s->ignore_end;
+    o.top_logprobs = s->logprobs;
+    o.slide = s->slide;
+    o.grammar = chat->engine.grammar;
+    if (chat->engine.tools && s->tool_choice && strcmp(s->tool_choice, "auto") != 0) {
+        o.tool_choice = strcmp(s->tool_choice, "required") == 0 ? SOTTO_TOOLS_REQUIRED : SOTTO_TOOLS_NAMED;
+        o.tool_name = s->tool_choice;
+    }
+    return o;
 }
 
-static size_t common_prefix(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b) {
-    size_t n = 0;
-    while (n < SOTTO_MIN(n_a, n_b) && a[n] == b[n]) n++;
-    return n;
+sotto_status sotto_cli_chat_configure(sotto_cli_chat *chat, const char *system, sotto_error *err) {
+    sotto_generate_options generate = generate_options(chat);
+    sotto_dialog_options   o = sotto_dialog_options_default();
+    o.system = system;
+    o.generate = &generate;
+    o.tools = chat->engine.tools;
+    o.toolbox = chat->engine.toolbox;
+    o.thinking = chat->settings->thinking;
+    return chat->dialog ? sotto_dialog_configure(chat->dialog, &o, err)
+                        : sotto_dialog_open(&chat->dialog, chat->engine.session, &o, err);
 }
 
-/* What two prompts that differ in the last turn only have in common stands before that turn's text. */
-sotto_status sotto_cli_content_start(const sotto_model *model, sotto_chat_turn *turns, size_t n,
-                                     const sotto_chat_params *params, int32_t *start, sotto_error *err) {
-    sotto_tokens a = {0}, b = {0};
-    sotto_status status = tokens_with(model, turns, n, "a", params, &a, err);
-    if (!status) status = tokens_with(model, turns, n, "b", params, &b, err);
-    if (!status) *start = (int32_t)common_prefix(a.ids, a.n, b.ids, b.n);
-    sotto_tokens_free(&a);
-    sotto_tokens_free(&b);
-    return status;
-}
+/* ---- what happens -------------------------------------------------------------------------------------- */
 
 static json_t *piece_text(const sotto_model *model, int32_t token) {
     sotto_bytes text = {0};
@@ -55,160 +61,158 @@ static bool keep_logprobs(const sotto_model *model, const sotto_piece *p, json_t
     return ok;
 }
 
-static double ms_since(uint64_t start) { return (double)(sotto_time_ns() - start) / 1e6; }
-
-/* After sliding, sync would compute everything anew wherever the answer reads a little differently when it is
- * tokenised again; going on from the common prefix is what the person has asked for. */
-static sotto_status go_on(sotto_cli_engine *e, const sotto_tokens *prompt, size_t *n_cached,
-                          sotto_error *err) {
-    size_t         n;
-    const int32_t *ids = sotto_session_tokens(e->session, &n);
-    *n_cached = common_prefix(ids, n, prompt->ids, prompt->n);
-    if (*n_cached == prompt->n && *n_cached > 0) --*n_cached; /* the last token again, for its logits */
-    SOTTO_TRY(sotto_session_rewind(e->session, *n_cached, err));
-    return sotto_session_append(e->session, prompt->ids + *n_cached, prompt->n - *n_cached, err);
+/* The model begins to answer: what it said before, with its calls, was not the end. */
+static void on_prompt(void *user, size_t n_prompt, size_t n_cached) {
+    sotto_cli_chat   *chat = user;
+    sotto_cli_answer *a = &chat->last;
+    (void)n_prompt;
+    (void)n_cached;
+    sotto_cli_progress_end(&chat->engine.progress);
+    sotto_buf_clear(&a->text);
+    (void)json_array_clear(a->tokens);
+    (void)json_array_clear(a->logprobs);
 }
 
-static sotto_status compute_prompt(sotto_cli_engine *e, const sotto_cli_settings *s,
-                                   const sotto_tokens *prompt, sotto_cli_answer *out, sotto_error *err) {
-    uint64_t     start = sotto_time_ns();
-    size_t       computed;
-    sotto_status status = SOTTO_INVALID;
-    sotto_cli_progress_begin(&e->progress, s, "prompt", "tokens");
-    if (e->slid) status = go_on(e, prompt, &out->n_cached, err);
-    if (status == SOTTO_INVALID) { /* not slid, or the session cannot go back so far */
-        e->slid = false;
-        status = sotto_session_sync(e->session, prompt->ids, prompt->n, err);
-        sotto_session_last_sync(e->session, &out->n_cached, &computed);
+static void on_piece(void *user, const sotto_piece *p) {
+    sotto_cli_chat   *chat = user;
+    sotto_cli_answer *a = &chat->last;
+    if (p->token >= 0) {
+        a->failed |= json_array_append_new(a->tokens, json_integer(p->token)) != 0;
+        a->failed |= a->logprobs && !keep_logprobs(chat->engine.model, p, a->logprobs);
     }
-    sotto_cli_progress_end(&e->progress);
-    out->n_prompt = prompt->n;
-    out->prefill_ms = ms_since(start);
-    return status;
+    if (!p->done && sotto_signals_interrupts() > 0) chat->cancel = 1;
 }
 
-void sotto_cli_note_dropped(const sotto_cli_engine *e, const sotto_cli_settings *s, int32_t n_tokens, bool system) {
-    if (!e->hears_results) return; /* it looks back on a few turns only, always */
-    sotto_cli_note(s, "[dropped the oldest %d tokens; %s kept]", n_tokens,
+static void on_text(void *user, const char *text, size_t n) {
+    sotto_cli_chat *chat = user;
+    chat->last.failed |= !sotto_buf_append(&chat->last.text, text, n);
+    if (!chat->stream) return;
+    sotto_cli_print(stdout, text, n, sotto_terminal_is(1));
+    (void)fflush(stdout);
+}
+
+static void on_called(void *user, const char *name, const char *arguments, const sotto_tool_result *result) {
+    sotto_cli_chat *chat = user;
+    if (result) sotto_cli_note(chat->settings, "[%s %s]", name, arguments);
+    json_t *entry = json_pack("{s:s, s:o, s:o}", "name", name, "arguments", json_loads(arguments, 0, NULL), "result",
+                              result ? json_loads(result->json, 0, NULL) : json_null());
+    chat->last.failed |= json_array_append_new(chat->last.tool_calls, entry) != 0;
+    chat->last.chosen |= !result;
+    sotto_cli_progress_begin(&chat->engine.progress, chat->settings, "prompt", "tokens"); /* of the results */
+}
+
+static void on_dropped(void *user, int32_t n_tokens) {
+    const sotto_cli_chat *chat = user;
+    if (!chat->engine.hears_results) return; /* it looks back on a few turns only, always */
+    bool system = chat->dialog && sotto_dialog_system(chat->dialog);
+    sotto_cli_note(chat->settings, "[dropped the oldest %d tokens; %s kept]", n_tokens,
                    system ? "system prompt" : "beginning");
 }
 
-/* The text of a piece. Llama 2 and Mistral begin an answer with a space that belongs to their chat format. */
-static sotto_str piece_shown(const sotto_cli_settings *s, const sotto_piece *p, sotto_cli_answer *out) {
-    sotto_str text = {p->text, p->n_text};
-    if (text.n && !out->begun) {
-        out->begun = true;
-        if (!s->raw && text.p[0] == ' ') text.p++, text.n--;
-    }
-    return text;
+/* ---- answers ------------------------------------------------------------------------------------------- */
+
+static void answer_free(sotto_cli_answer *a) {
+    sotto_buf_free(&a->text);
+    json_decref(a->tokens);
+    json_decref(a->logprobs);
+    json_decref(a->tool_calls);
+    *a = (sotto_cli_answer){0};
 }
 
-static bool keep_calls(const sotto_piece *p, sotto_cli_answer *out) {
-    if (p->n_calls && !out->calls) out->calls = json_array();
-    for (int32_t i = 0; i < p->n_calls; i++) {
-        const sotto_tool_call *c = &p->calls[i];
-        json_t *call = json_pack("{s:s, s:o, s:s*}", "name", c->name, "arguments", json_loads(c->arguments, 0, NULL),
-                                 "error", c->error);
-        if (json_array_append_new(out->calls, call) != 0) return false;
-    }
-    return true;
+static sotto_status answer_begin(sotto_cli_chat *chat, sotto_error *err) {
+    sotto_cli_answer *a = &chat->last;
+    bool              logprobs = chat->settings->logprobs >= 0, tools = chat->engine.tools != NULL;
+    answer_free(a);
+    chat->cancel = 0;
+    a->tokens = json_array();
+    a->logprobs = logprobs ? json_array() : NULL;
+    a->tool_calls = tools ? json_array() : NULL;
+    sotto_cli_progress_begin(&chat->engine.progress, chat->settings, "prompt", "tokens");
+    bool ok = a->tokens && (a->logprobs || !logprobs) && (a->tool_calls || !tools);
+    return ok ? SOTTO_OK : sotto_fail_memory(err, "the answer");
 }
 
-/* What one step of the generator gave. */
-static sotto_status take_piece(sotto_cli_engine *e, const sotto_cli_settings *s, const sotto_piece *p,
-                               const sotto_cli_window *window, bool stream, sotto_cli_answer *out,
-                               sotto_error *err) {
-    sotto_str text = piece_shown(s, p, out);
-    if (p->n_dropped) {
-        e->slid = true;
-        out->n_dropped += p->n_dropped;
-        sotto_cli_note_dropped(e, s, p->n_dropped, window->system);
-    }
-    sotto_buf_append(&out->text, text.p, text.n);
-    if (stream && text.n) {
-        sotto_cli_print(stdout, text.p, text.n, sotto_terminal_is(1));
-        (void)fflush(stdout);
-    }
-    bool kept = keep_calls(p, out) && (!out->logprobs || p->token < 0 || keep_logprobs(e->model, p, out->logprobs));
-    return kept && !out->text.failed ? SOTTO_OK : sotto_fail_memory(err, "the answer");
-}
-
-static sotto_status draw_answer(sotto_cli_engine *e, const sotto_cli_settings *s, sotto_generator *g,
-                                const sotto_cli_window *window, bool stream, uint64_t start,
-                                sotto_cli_answer *out, sotto_error *err) {
-    sotto_piece piece = {0};
-    bool        cancelled = false, first = true;
-    while (!piece.done && !cancelled) {
-        sotto_status status = sotto_generator_next(g, &piece, err);
-        if (status == SOTTO_CANCELLED) { /* Ctrl-C while the token was computed */
-            cancelled = true;
-            break;
-        }
-        SOTTO_TRY(status);
-        if (first) out->first_token_ms = ms_since(start);
-        first = false;
-        SOTTO_TRY(take_piece(e, s, &piece, window, stream, out, err));
-        cancelled = !piece.done && sotto_signals_interrupts() > 0;
-    }
-    sotto_generation result;
-    sotto_generator_result(g, &result);
-    out->finish = cancelled ? SOTTO_FINISH_CANCELLED : result.finish;
-    out->n_tokens = result.n_tokens;
-    out->decode_ms = result.decode_ms;
-    out->tokens = sotto_cli_json_ids(result.tokens, result.n_tokens);
-    if (!out->tokens) return sotto_fail_memory(err, "the answer");
-    if (out->finish == SOTTO_FINISH_CONTEXT)
-        sotto_cli_note(s,
+static sotto_status answer_end(sotto_cli_chat *chat, sotto_status status, sotto_error *err) {
+    sotto_cli_progress_end(&chat->engine.progress);
+    SOTTO_TRY(status);
+    if (chat->last.failed) return sotto_fail_memory(err, "the answer");
+    if (chat->last.figures.finish == SOTTO_FINISH_CONTEXT)
+        sotto_cli_note(chat->settings,
                        "[the context of %d tokens is full: -c makes it longer, --slide goes on without the "
                        "oldest turns]",
-                       sotto_session_context(e->session));
+                       sotto_session_context(chat->engine.session));
     return SOTTO_OK;
 }
 
-sotto_status sotto_cli_answer_make(sotto_cli_engine *e, const sotto_cli_settings *s,
-                                   const sotto_tokens *prompt, const sotto_cli_window *window, bool stream,
-                                   sotto_cli_answer *out, sotto_error *err) {
-    *out = (sotto_cli_answer){0};
-    uint64_t start = sotto_time_ns();
-    if (s->logprobs >= 0 && !(out->logprobs = json_array())) return sotto_fail_memory(err, "the answer");
-    sotto_status status = compute_prompt(e, s, prompt, out, err);
+sotto_status sotto_cli_answer_turn(sotto_cli_chat *chat, sotto_error *err) {
+    const sotto_dialog_events events = {.user = chat, .prompt = on_prompt, .piece = on_piece, .text = on_text,
+                                        .called = on_called, .dropped = on_dropped};
+    SOTTO_TRY(answer_begin(chat, err));
+    sotto_status status =
+        sotto_dialog_answer_turn(chat->dialog, NULL, &events, &chat->cancel, &chat->last.figures, err);
+    return answer_end(chat, status, err);
+}
+
+static double ms_since(uint64_t start) { return (double)(sotto_time_ns() - start) / 1e6; }
+
+static sotto_status draw_raw(sotto_cli_chat *chat, sotto_generator *g, uint64_t start, sotto_error *err) {
+    sotto_dialog_answer *f = &chat->last.figures;
+    sotto_piece          piece = {0};
+    sotto_status         status = SOTTO_OK;
+    for (bool first = true; !piece.done; first = false) {
+        status = sotto_generator_next(g, &piece, err);
+        if (status != SOTTO_OK) break;
+        if (first) f->first_token_ms = ms_since(start);
+        if (piece.n_dropped) on_dropped(chat, piece.n_dropped);
+        f->n_dropped += piece.n_dropped;
+        on_piece(chat, &piece);
+        if (piece.n_text) on_text(chat, piece.text, piece.n_text);
+    }
+    if (status != SOTTO_OK && status != SOTTO_CANCELLED) return status;
+    sotto_generation result;
+    sotto_generator_result(g, &result);
+    f->finish = status == SOTTO_CANCELLED ? SOTTO_FINISH_CANCELLED : result.finish;
+    f->n_tokens = result.n_tokens;
+    f->decode_ms = result.decode_ms;
+    return SOTTO_OK;
+}
+
+static sotto_status compute_and_draw(sotto_cli_chat *chat, const sotto_tokens *prompt, sotto_error *err) {
+    sotto_dialog_answer   *f = &chat->last.figures;
+    sotto_generate_options o = generate_options(chat);
+    sotto_generator       *g;
+    uint64_t               start = sotto_time_ns();
+    size_t                 computed;
+    sotto_status           status = sotto_session_sync(chat->engine.session, prompt->ids, prompt->n, err);
+    sotto_session_last_sync(chat->engine.session, &f->n_cached, &computed);
+    f->n_prompt = prompt->n;
+    f->prefill_ms = ms_since(start);
     if (status == SOTTO_CANCELLED) {
-        out->finish = SOTTO_FINISH_CANCELLED;
-        out->tokens = json_array();
-        return out->tokens ? SOTTO_OK : sotto_fail_memory(err, "the answer");
+        f->finish = SOTTO_FINISH_CANCELLED;
+        return SOTTO_OK;
     }
     SOTTO_TRY(status);
-    sotto_generate_options o = sotto_generate_options_default();
-    o.sampling = &e->sampling;
-    o.max_tokens = s->max_tokens;
-    o.stops = s->stops.item;
-    o.n_stops = s->stops.n;
-    o.ignore_end = s->ignore_end;
-    o.top_logprobs = s->logprobs;
-    o.slide = s->slide;
-    o.tools = e->tools;
-    if (e->tools && e->tool_choice && strcmp(e->tool_choice, "auto") != 0) {
-        o.tool_choice = strcmp(e->tool_choice, "required") == 0 ? SOTTO_TOOLS_REQUIRED : SOTTO_TOOLS_NAMED;
-        o.tool_name = e->tool_choice;
-    }
-    o.grammar = e->grammar;
-    if (window->keep > o.keep) o.keep = window->keep;
-    o.turns = window->turns;
-    o.n_turns = window->n_turns;
-    sotto_generator *g;
-    SOTTO_TRY(sotto_generator_open(&g, e->session, &o, err));
-    status = draw_answer(e, s, g, window, stream, start, out, err);
+    on_prompt(chat, f->n_prompt, f->n_cached);
+    o.cancel = &chat->cancel;
+    SOTTO_TRY(sotto_generator_open(&g, chat->engine.session, &o, err));
+    status = draw_raw(chat, g, start, err);
     sotto_generator_close(g);
     return status;
 }
 
-void sotto_cli_answer_free(sotto_cli_answer *a) {
-    sotto_buf_free(&a->text);
-    json_decref(a->tokens);
-    json_decref(a->logprobs);
-    json_decref(a->calls);
-    *a = (sotto_cli_answer){0};
+sotto_status sotto_cli_answer_raw(sotto_cli_chat *chat, const sotto_tokens *prompt, sotto_error *err) {
+    SOTTO_TRY(answer_begin(chat, err));
+    return answer_end(chat, compute_and_draw(chat, prompt, err), err);
 }
+
+void sotto_cli_chat_close(sotto_cli_chat *chat) {
+    answer_free(&chat->last);
+    sotto_dialog_close(chat->dialog);
+    chat->dialog = NULL;
+    sotto_cli_engine_close(&chat->engine);
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------- */
 
 static const char *finish_name(sotto_finish finish) {
     switch (finish) {
@@ -224,25 +228,27 @@ static const char *finish_name(sotto_finish finish) {
 static double per_second(double count, double ms) { return ms > 0 && count > 0 ? count * 1000 / ms : 0; }
 
 /* The first token comes with the prompt, so what is timed is those after it. */
-double sotto_cli_answer_speed(const sotto_cli_answer *a) {
+double sotto_cli_answer_speed(const sotto_dialog_answer *a) {
     return per_second((double)a->n_tokens - 1, a->decode_ms);
 }
 
-json_t *sotto_cli_answer_json(const sotto_cli_answer *a, const sotto_cli_engine *e) {
-    const char *finish = a->calls && !e->toolbox ? "tool_calls" : finish_name(a->finish); /* chosen, not executed */
-    json_t     *doc = json_pack(
+json_t *sotto_cli_answer_json(const sotto_cli_chat *chat) {
+    const sotto_cli_answer    *last = &chat->last;
+    const sotto_dialog_answer *a = &last->figures;
+    json_t                    *doc = json_pack(
         "{s:o, s:O, s:s, s:b, s:{s:I, s:I, s:I, s:I}, s:{s:f, s:f, s:f, s:f, s:f, s:I}}", "text",
-        sotto_cli_json_text(a->text.data ? a->text.data : "", a->text.len), "tokens", a->tokens,
-        "finish_reason", finish, "context_full", a->finish == SOTTO_FINISH_CONTEXT, "usage",
-        "prompt_tokens", (json_int_t)a->n_prompt, "completion_tokens", (json_int_t)a->n_tokens,
-        "total_tokens", (json_int_t)(a->n_prompt + a->n_tokens), "cached_tokens", (json_int_t)a->n_cached,
-        "timings", "load_ms", e->load_ms, "prefill_ms", a->prefill_ms, "prefill_tokens_per_s",
-        per_second((double)a->n_prompt - (double)a->n_cached, a->prefill_ms), "decode_tokens_per_s",
-        sotto_cli_answer_speed(a), "first_token_ms", a->first_token_ms,
+        sotto_cli_json_text(last->text.data ? last->text.data : "", last->text.len), "tokens", last->tokens,
+        "finish_reason", last->chosen ? "tool_calls" : finish_name(a->finish), "context_full",
+        a->finish == SOTTO_FINISH_CONTEXT, "usage", "prompt_tokens", (json_int_t)a->n_prompt, "completion_tokens",
+        (json_int_t)a->n_tokens, "total_tokens", (json_int_t)(a->n_prompt + a->n_tokens), "cached_tokens",
+        (json_int_t)a->n_cached, "timings", "load_ms", chat->engine.load_ms, "prefill_ms", a->prefill_ms,
+        "prefill_tokens_per_s", per_second((double)a->n_prompt - (double)a->n_cached, a->prefill_ms),
+        "decode_tokens_per_s", sotto_cli_answer_speed(a), "first_token_ms", a->first_token_ms,
         "peak_rss_bytes", (json_int_t)sotto_peak_rss_bytes());
-    if (doc && a->logprobs && json_object_set(doc, "logprobs", a->logprobs) != 0)
-        json_decref(doc), doc = NULL;
-    if (doc && a->n_dropped && json_object_set_new(doc, "dropped_tokens", json_integer(a->n_dropped)) != 0)
-        json_decref(doc), doc = NULL;
-    return doc;
+    bool ok = doc && (!last->logprobs || json_object_set(doc, "logprobs", last->logprobs) == 0) &&
+              (!a->n_dropped || json_object_set_new(doc, "dropped_tokens", json_integer(a->n_dropped)) == 0) &&
+              (!last->tool_calls || json_object_set(doc, "tool_calls", last->tool_calls) == 0);
+    if (ok) return doc;
+    json_decref(doc);
+    return NULL;
 }

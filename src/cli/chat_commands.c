@@ -13,8 +13,9 @@ typedef struct chat_command {
 static sotto_cli_next do_help(sotto_cli_chat *chat, const char *rest);
 
 static sotto_cli_next do_system(sotto_cli_chat *chat, const char *rest) {
-    if (!sotto_cli_conversation_set_system(&chat->talk, rest))
-        sotto_cli_chat_failed(chat, "%s", sotto_status_text(SOTTO_NO_MEMORY));
+    sotto_error err;
+    if (sotto_cli_chat_configure(chat, rest, &err))
+        sotto_cli_chat_failed(chat, "%s", err.message);
     else
         sotto_cli_note(chat->settings, *rest ? "[system prompt set]" : "[no system prompt]");
     return SOTTO_CHAT_GO_ON;
@@ -48,8 +49,9 @@ static void show_settings(const sotto_cli_chat *chat) {
 
 /* Sampling lives in the engine, which knows the model's defaults; the option table checks what goes there. */
 static sotto_cli_next do_set(sotto_cli_chat *chat, const char *rest) {
-    char   name[32], why[160];
-    size_t n = strcspn(rest, " =");
+    char        name[32], why[160];
+    size_t      n = strcspn(rest, " =");
+    sotto_error err;
     if (!*rest) {
         show_settings(chat);
         return SOTTO_CHAT_GO_ON;
@@ -75,31 +77,36 @@ static sotto_cli_next do_set(sotto_cli_chat *chat, const char *rest) {
     } else {
         chat->engine.sampling = changed.sampling;
         chat->settings->max_tokens = changed.max_tokens;
-        sotto_cli_note(chat->settings, "[%s is %s]", name, rest);
+        if (sotto_cli_chat_configure(chat, sotto_dialog_system(chat->dialog), &err))
+            sotto_cli_chat_failed(chat, "/set %s: %s", name, err.message);
+        else
+            sotto_cli_note(chat->settings, "[%s is %s]", name, rest);
     }
     return SOTTO_CHAT_GO_ON;
 }
 
 static sotto_cli_next do_undo(sotto_cli_chat *chat, const char *rest) {
     (void)rest;
-    size_t last = sotto_cli_conversation_last_user(&chat->talk);
-    if (last == chat->talk.n) {
+    size_t n, last = sotto_cli_last_user(chat->dialog);
+    (void)sotto_dialog_turns(chat->dialog, &n);
+    if (last == n) {
         sotto_cli_chat_failed(chat, "/undo: nothing has been said yet");
         return SOTTO_CHAT_GO_ON;
     }
-    sotto_cli_conversation_cut(&chat->talk, last);
+    sotto_dialog_cut(chat->dialog, last);
     sotto_cli_note(chat->settings, "[took the last turn back]");
     return SOTTO_CHAT_GO_ON;
 }
 
 static sotto_cli_next do_retry(sotto_cli_chat *chat, const char *rest) {
     (void)rest;
-    size_t last = sotto_cli_conversation_last_user(&chat->talk);
-    if (last == chat->talk.n) {
+    size_t n, last = sotto_cli_last_user(chat->dialog);
+    (void)sotto_dialog_turns(chat->dialog, &n);
+    if (last == n) {
         sotto_cli_chat_failed(chat, "/retry: nothing has been asked yet");
         return SOTTO_CHAT_GO_ON;
     }
-    sotto_cli_conversation_cut(&chat->talk, last + 1);
+    sotto_dialog_cut(chat->dialog, last + 1);
     return SOTTO_CHAT_ANSWER;
 }
 
@@ -122,7 +129,7 @@ static bool wants_session(char *file) {
 
 static sotto_status save(sotto_cli_chat *chat, char *file, sotto_error *err) {
     bool session = wants_session(file);
-    SOTTO_TRY(sotto_cli_conversation_save(&chat->talk, file, err));
+    SOTTO_TRY(sotto_cli_conversation_save(chat->dialog, file, err));
     if (!session) return SOTTO_OK;
     char *path = session_path(file);
     if (!path) return sotto_fail_memory(err, "a path");
@@ -134,20 +141,23 @@ static sotto_status save(sotto_cli_chat *chat, char *file, sotto_error *err) {
 static sotto_cli_next do_save(sotto_cli_chat *chat, const char *rest) {
     sotto_error err;
     char        file[1024];
+    size_t      n;
+    (void)sotto_dialog_turns(chat->dialog, &n);
     (void)snprintf(file, sizeof file, "%s", rest);
     if (!*file || strlen(rest) >= sizeof file)
         sotto_cli_chat_failed(chat, "/save: needs a file name: /save FILE");
     else if (save(chat, file, &err))
         sotto_cli_chat_failed(chat, "/save: %s", err.message);
     else
-        sotto_cli_note(chat->settings, "[saved %zu turns to %s]", chat->talk.n, file);
+        sotto_cli_note(chat->settings, "[saved %zu turns to %s]", n, file);
     return SOTTO_CHAT_GO_ON;
 }
 
 /* The session only saves time: without it, or with another model's, the conversation is computed anew. */
 static sotto_cli_next do_load(sotto_cli_chat *chat, const char *rest) {
     sotto_error err;
-    if (!*rest || sotto_cli_conversation_load(&chat->talk, rest, &err)) {
+    size_t      n;
+    if (!*rest || sotto_cli_conversation_load(chat, rest, &err)) {
         sotto_cli_chat_failed(chat, "/load: %s", *rest ? err.message : "needs a file name: /load FILE");
         return SOTTO_CHAT_GO_ON;
     }
@@ -156,23 +166,24 @@ static sotto_cli_next do_load(sotto_cli_chat *chat, const char *rest) {
         sotto_session_restore(chat->engine.session, path, &err))
         sotto_cli_note(chat->settings, "[%s; the conversation will be computed anew]", err.message);
     free(path);
-    sotto_cli_note(chat->settings, "[loaded %zu turns%s]", chat->talk.n,
-                   chat->talk.system ? " and a system prompt" : "");
+    (void)sotto_dialog_turns(chat->dialog, &n);
+    sotto_cli_note(chat->settings, "[loaded %zu turns%s]", n,
+                   sotto_dialog_system(chat->dialog) ? " and a system prompt" : "");
     return SOTTO_CHAT_GO_ON;
 }
 
 static sotto_cli_next do_clear(sotto_cli_chat *chat, const char *rest) {
     (void)rest;
-    sotto_cli_conversation_cut(&chat->talk, 0);
+    sotto_dialog_cut(chat->dialog, 0);
     sotto_cli_note(chat->settings, "[a new conversation%s]",
-                   chat->talk.system ? "; the system prompt stays" : "");
+                   sotto_dialog_system(chat->dialog) ? "; the system prompt stays" : "");
     return SOTTO_CHAT_GO_ON;
 }
 
 static sotto_cli_next do_stats(sotto_cli_chat *chat, const char *rest) {
     (void)rest;
-    size_t                  n;
-    const sotto_cli_answer *a = &chat->last;
+    size_t                     n;
+    const sotto_dialog_answer *a = &chat->last.figures;
     (void)sotto_session_tokens(chat->engine.session, &n);
     (void)fprintf(stderr, "  context: %zu of %d tokens\n", n, sotto_session_context(chat->engine.session));
     if (!chat->answered) return SOTTO_CHAT_GO_ON;

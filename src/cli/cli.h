@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include <sotto/dialog.h>
 #include <sotto/sotto.h>
 #include <sotto/tools.h>
 
@@ -194,7 +195,7 @@ void sotto_cli_progress_begin(sotto_cli_progress *p, const sotto_cli_settings *s
 bool sotto_cli_progress_step(void *progress, uint64_t done, uint64_t total);
 void sotto_cli_progress_end(sotto_cli_progress *p);
 
-/* ---- model, session, answer (engine.c, answer.c) ------------------------------------------------------- */
+/* ---- model, session (engine.c) ------------------------------------------------------------------------- */
 
 typedef struct sotto_cli_engine {
     sotto_model       *model;
@@ -204,11 +205,9 @@ typedef struct sotto_cli_engine {
     sotto_grammar     *grammar; /* NULL: answers are free */
     const char        *tools; /* offered to the model; NULL: none */
     sotto_toolbox     *toolbox; /* NULL: calls are chosen but not executed */
-    const char        *tool_choice; /* of the next answer, as the option says it; NULL: auto */
     bool               hears_results;
     sotto_cli_progress progress;
     double             load_ms;
-    bool               slid; /* the session has dropped tokens and went on */
 } sotto_cli_engine;
 
 /* Everything is checked that can be before the model is loaded. */
@@ -219,87 +218,43 @@ sotto_session_options sotto_cli_session_options(const sotto_cli_settings *s);
 /* Save to --session, where it is given. */
 int  sotto_cli_session_save(const sotto_cli_engine *e, const sotto_cli_settings *s);
 
-/* Where sliding may cut: see sotto_generate_options. The places lie in the tokens of a prompt. */
-typedef struct sotto_cli_window {
-    int32_t        keep;
-    const int32_t *turns;
-    size_t         n_turns;
-    bool           system; /* there is a system prompt before `keep` */
-} sotto_cli_window;
-
-/* Where the text of the last turn begins in the tokens of a conversation: sliding keeps what is before the
- * first such place and cuts at the others. */
-sotto_status sotto_cli_content_start(const sotto_model *model, sotto_chat_turn *turns, size_t n,
-                                     const sotto_chat_params *params, int32_t *start, sotto_error *err);
-
-void sotto_cli_note_dropped(const sotto_cli_engine *e, const sotto_cli_settings *s, int32_t n_tokens, bool system);
+/* ---- conversation, answer (conversation.c, answer.c) --------------------------------------------------- */
 
 typedef struct sotto_cli_answer {
-    sotto_buf    text;
-    bool         begun;             /* some text has come */
-    json_t      *tokens, *logprobs; /* logprobs: NULL unless asked for */
-    json_t      *calls;             /* [{"name","arguments","error"?}]; NULL: none */
-    sotto_finish finish;
-    size_t       n_prompt, n_cached, n_tokens;
-    int32_t      n_dropped; /* by sliding */
-    double       prefill_ms, first_token_ms, decode_ms;
+    sotto_buf           text;              /* what was said in the end */
+    json_t             *tokens, *logprobs; /* of the model's last answer; logprobs: NULL unless asked for */
+    json_t             *tool_calls;        /* of the turn: [{"name","arguments","result"}]; NULL: no tools */
+    bool                chosen;            /* a call has been chosen, and not executed */
+    bool                failed;            /* out of memory */
+    sotto_dialog_answer figures;
 } sotto_cli_answer;
 
-/* Compute the prompt and draw the answer, streaming it to stdout if asked to. After Ctrl-C the result is OK
- * and out->finish says CANCELLED. */
-sotto_status sotto_cli_answer_make(sotto_cli_engine *e, const sotto_cli_settings *s,
-                                   const sotto_tokens *prompt, const sotto_cli_window *window, bool stream,
-                                   sotto_cli_answer *out, sotto_error *err);
-void         sotto_cli_answer_free(sotto_cli_answer *a);
-double       sotto_cli_answer_speed(const sotto_cli_answer *a); /* tokens/s; 0: too short to tell */
-json_t      *sotto_cli_answer_json(const sotto_cli_answer *a, const sotto_cli_engine *e);
-
-/* ---- conversation, turn (conversation.c, turn.c) ------------------------------------------------------- */
-
-typedef struct sotto_cli_turn {
-    bool            user;
-    sotto_chat_turn said;  /* its role is static, its texts are the conversation's */
-    int32_t         start; /* sotto_cli_content_start of a user turn; -1: not computed */
-} sotto_cli_turn;
-
-typedef struct sotto_cli_conversation {
-    const char     *system; /* NULL: none */
-    sotto_cli_turn *turns;
-    size_t          n, cap;
-    size_t          first; /* the oldest turn that the model still sees */
-} sotto_cli_conversation;
-
-/* A copy of a turn; its role is "user", "assistant" (or "model") or "tool". */
-bool   sotto_cli_conversation_add(sotto_cli_conversation *c, const sotto_chat_turn *turn);
-bool   sotto_cli_conversation_set_system(sotto_cli_conversation *c, const char *text); /* "" or NULL: none */
-/* Remove turns from the end until `n` are left. */
-void   sotto_cli_conversation_cut(sotto_cli_conversation *c, size_t n);
-void   sotto_cli_conversation_free(sotto_cli_conversation *c);
-/* Index of the last user turn; n when there is none. */
-size_t sotto_cli_conversation_last_user(const sotto_cli_conversation *c);
-/* The turns that the model sees, as far as turn `end`; free() the result. NULL: out of memory. */
-sotto_chat_turn *sotto_cli_conversation_view(const sotto_cli_conversation *c, size_t end, size_t *n);
-sotto_status sotto_cli_conversation_save(const sotto_cli_conversation *c, const char *path, sotto_error *err);
-sotto_status sotto_cli_conversation_load(sotto_cli_conversation *c, const char *path, sotto_error *err);
-
 typedef struct sotto_cli_chat {
-    sotto_cli_settings    *settings;
-    sotto_cli_engine       engine;
-    sotto_cli_conversation talk;
-    sotto_cli_answer       last; /* the last answer of the last turn, and its figures */
-    json_t                *tool_calls; /* of the last turn: [{"name","arguments","result"}]; NULL: no tools */
-    bool                   answered;
-    bool                   failed; /* a turn or a command failed: the exit code of a script */
+    sotto_cli_settings *settings;
+    sotto_cli_engine    engine;
+    sotto_dialog       *dialog; /* NULL with --raw */
+    bool                stream; /* answers are printed as they come */
+    volatile int        cancel; /* Ctrl-C stops the answer */
+    sotto_cli_answer    last;   /* of the last turn */
+    bool                answered;
+    bool                failed; /* a turn or a command failed: the exit code of a script */
 } sotto_cli_chat;
 
-/* Answer the conversation's last turn: as many answers of the model as its calls need, each call executed, all of it
- * added to the conversation and, with `stream`, printed as it comes. chat->last.text is what was said in the end. */
-sotto_status sotto_cli_turn_answer(sotto_cli_chat *chat, bool stream, sotto_error *err);
-/* The turn as JSON: the last answer's, and tool_calls. */
-json_t      *sotto_cli_turn_json(const sotto_cli_chat *chat);
-void         sotto_cli_turn_free(sotto_cli_chat *chat);
-/* Say what timers and reminders are due now; whether there were any. */
-bool         sotto_cli_say_due(sotto_cli_chat *chat);
+/* The dialog, with the settings and the sampling as they are now; it is opened where there is none. */
+sotto_status sotto_cli_chat_configure(sotto_cli_chat *chat, const char *system, sotto_error *err);
+/* Answer the dialog's last turn. After Ctrl-C the result is OK and chat->last.figures.finish says CANCELLED. */
+sotto_status sotto_cli_answer_turn(sotto_cli_chat *chat, sotto_error *err);
+/* The answer to a prompt without a chat format. */
+sotto_status sotto_cli_answer_raw(sotto_cli_chat *chat, const sotto_tokens *prompt, sotto_error *err);
+void         sotto_cli_chat_close(sotto_cli_chat *chat); /* and its engine */
+double       sotto_cli_answer_speed(const sotto_dialog_answer *a); /* tokens/s; 0: too short to tell */
+json_t      *sotto_cli_answer_json(const sotto_cli_chat *chat);
+
+/* Index of the last user turn; the number of turns when there is none. */
+size_t       sotto_cli_last_user(const sotto_dialog *d);
+sotto_status sotto_cli_conversation_save(const sotto_dialog *d, const char *path, sotto_error *err);
+/* In the place of what the chat's dialog has, its system prompt too. */
+sotto_status sotto_cli_conversation_load(sotto_cli_chat *chat, const char *path, sotto_error *err);
 
 /* ---- chat (chat_commands.c, line_reader.c) ------------------------------------------------------------- */
 

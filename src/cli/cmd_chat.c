@@ -17,7 +17,7 @@ void sotto_cli_chat_failed(sotto_cli_chat *chat, const char *fmt, ...) {
 /* ---- a turn -------------------------------------------------------------------------------------------- */
 
 static void show_figures(const sotto_cli_chat *chat) {
-    const sotto_cli_answer *a = &chat->last;
+    const sotto_dialog_answer *a = &chat->last.figures;
     sotto_cli_note(
         chat->settings, "[%zu prompt tokens, %zu of them reused, %.0f ms; %zu answer tokens, %.1f tokens/s]",
         a->n_prompt, a->n_cached, a->prefill_ms, a->n_tokens,
@@ -25,10 +25,10 @@ static void show_figures(const sotto_cli_chat *chat) {
 }
 
 static void show_answer(sotto_cli_chat *chat) {
-    const sotto_cli_answer *a = &chat->last;
+    const sotto_buf *text = &chat->last.text;
     if (chat->settings->json) {
-        chat->failed |= sotto_cli_print_json(sotto_cli_turn_json(chat)) != SOTTO_EXIT_OK;
-    } else if (a->text.len == 0 || a->text.data[a->text.len - 1] != '\n') {
+        chat->failed |= sotto_cli_print_json(sotto_cli_answer_json(chat)) != SOTTO_EXIT_OK;
+    } else if (text->len == 0 || text->data[text->len - 1] != '\n') {
         (void)putchar('\n');
         (void)fflush(stdout);
     }
@@ -47,13 +47,40 @@ static void report_failure(sotto_cli_chat *chat, const sotto_error *err) {
 /* Answer the conversation's last turn; when that fails the turn is taken back. */
 static void answer(sotto_cli_chat *chat) {
     sotto_error err;
-    chat->answered = !sotto_cli_turn_answer(chat, !chat->settings->json, &err);
+    chat->answered = !sotto_cli_answer_turn(chat, &err);
     if (chat->answered) {
         show_answer(chat);
     } else {
         report_failure(chat, &err);
-        sotto_cli_conversation_cut(&chat->talk, sotto_cli_conversation_last_user(&chat->talk));
+        sotto_dialog_cut(chat->dialog, sotto_cli_last_user(chat->dialog));
     }
+}
+
+/* ---- what is due --------------------------------------------------------------------------------------- */
+
+/* Say what timers and reminders are due now; whether there were any. */
+static bool say_due(sotto_cli_chat *chat) {
+    bool said = false;
+    while (chat->engine.toolbox && sotto_toolbox_next_due(chat->engine.toolbox) == 0) {
+        sotto_tool_result due = {0};
+        if (sotto_toolbox_take_due(chat->engine.toolbox, &due, NULL)) break; /* another program was faster */
+        if (chat->settings->json)
+            (void)sotto_cli_print_json(
+                json_pack("{s:o, s:s}", "due", json_loads(due.json, 0, NULL), "text", due.spoken));
+        else
+            (void)printf("%s%s\n", sotto_terminal_is(1) ? "\a" : "", due.spoken), (void)fflush(stdout);
+        sotto_tool_result_free(&due);
+        said = true;
+    }
+    return said;
+}
+
+/* While the person has nothing to say: a timer may have. */
+static bool say_due_between(void *user, bool begin_line) {
+    sotto_cli_chat *chat = user;
+    if (!chat->engine.toolbox || sotto_toolbox_next_due(chat->engine.toolbox) != 0) return false;
+    if (begin_line) (void)fputs("\r\033[K", stdout);
+    return say_due(chat);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------ */
@@ -63,8 +90,9 @@ static sotto_cli_next take(sotto_cli_chat *chat, const char *text) {
     if (text[strspn(text, " \t\r\n")] == '\0') return SOTTO_CHAT_GO_ON;
     if (text[0] == '/') return sotto_cli_chat_command(chat, text);
     sotto_chat_turn turn = {.role = "user", .content = text};
-    if (sotto_cli_conversation_add(&chat->talk, &turn)) return SOTTO_CHAT_ANSWER;
-    sotto_cli_chat_failed(chat, "%s", sotto_status_text(SOTTO_NO_MEMORY));
+    sotto_error     err;
+    if (!sotto_dialog_add(chat->dialog, &turn, &err)) return SOTTO_CHAT_ANSWER;
+    sotto_cli_chat_failed(chat, "%s", err.message);
     return SOTTO_CHAT_GO_ON;
 }
 
@@ -74,7 +102,7 @@ static int converse(sotto_cli_chat *chat, sotto_cli_reader *reader) {
     for (;;) {
         const char    *text;
         sotto_cli_next next = SOTTO_CHAT_GO_ON;
-        (void)sotto_cli_say_due(chat);
+        (void)say_due(chat);
         sotto_cli_read got = sotto_cli_reader_next(reader, &text);
         if (got == SOTTO_READ_END) return SOTTO_EXIT_OK;
         if (got == SOTTO_READ_INTERRUPTED) {
@@ -94,23 +122,14 @@ static int converse(sotto_cli_chat *chat, sotto_cli_reader *reader) {
     }
 }
 
-/* While the person has nothing to say: a timer may have. */
-static bool say_due(void *user, bool begin_line) {
-    sotto_cli_chat *chat = user;
-    if (!chat->engine.toolbox || sotto_toolbox_next_due(chat->engine.toolbox) != 0) return false;
-    if (begin_line) (void)fputs("\r\033[K", stdout);
-    return sotto_cli_say_due(chat);
-}
-
 static int chat_open(sotto_cli_chat *chat) {
     int code = sotto_cli_engine_open(&chat->engine, chat->settings);
     if (code) return code;
-    if (!sotto_cli_conversation_set_system(&chat->talk, chat->settings->system))
-        return sotto_cli_fail_memory();
+    sotto_error err;
     /* Such a model answers requests one by one: the oldest turns are never missed. */
     if (!chat->engine.hears_results) chat->settings->slide = true;
+    if (sotto_cli_chat_configure(chat, chat->settings->system, &err)) return sotto_cli_fail(&err);
     /* A model without a chat format is found out now and not after the first message. */
-    sotto_error     err;
     sotto_tokens    probe = {0};
     sotto_chat_turn turn = {.role = "user", .content = "a"};
     sotto_status    status = sotto_chat_tokens(chat->engine.model, &turn, 1, NULL, &probe, &err);
@@ -120,11 +139,11 @@ static int chat_open(sotto_cli_chat *chat) {
 
 int sotto_cmd_chat(const sotto_cli_settings *s) {
     sotto_cli_settings settings = *s; /* /set changes a copy */
-    sotto_cli_chat     chat = {.settings = &settings};
+    sotto_cli_chat     chat = {.settings = &settings, .stream = !s->json};
     sotto_cli_reader  *reader = NULL;
     int                code = chat_open(&chat);
     if (!code) {
-        reader = sotto_cli_reader_open(s, chat.engine.toolbox ? say_due : NULL, &chat);
+        reader = sotto_cli_reader_open(s, chat.engine.toolbox ? say_due_between : NULL, &chat);
         if (!reader) code = sotto_cli_fail_memory();
     }
     if (!code && sotto_cli_reader_interactive(reader)) {
@@ -140,8 +159,6 @@ int sotto_cmd_chat(const sotto_cli_settings *s) {
     }
     if (!code && chat.failed && !sotto_cli_reader_interactive(reader)) code = SOTTO_EXIT_FAILURE;
     sotto_cli_reader_close(reader);
-    sotto_cli_turn_free(&chat);
-    sotto_cli_conversation_free(&chat.talk);
-    sotto_cli_engine_close(&chat.engine);
+    sotto_cli_chat_close(&chat);
     return code;
 }

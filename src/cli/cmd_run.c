@@ -23,14 +23,13 @@ static int answer_raw(sotto_cli_chat *run, sotto_str text) {
     sotto_cli_settings    *s = run->settings;
     sotto_error            err;
     sotto_tokens           prompt = {0};
-    sotto_cli_window       window = {0};
     sotto_tokenize_options o = {.special = false, .bos = true};
     int                    code = SOTTO_EXIT_OK;
     if (sotto_tokenize(run->engine.model, text.p, text.n, o, &prompt, &err))
         code = sotto_cli_fail(&err);
     else if (!prompt.n)
         code = sotto_cli_usage(s->verb, "the prompt is empty, and this model has no token to begin with");
-    else if (sotto_cli_answer_make(&run->engine, s, &prompt, &window, !s->json, &run->last, &err))
+    else if (sotto_cli_answer_raw(run, &prompt, &err))
         code = sotto_cli_fail(&err);
     sotto_tokens_free(&prompt);
     return code;
@@ -40,10 +39,9 @@ static int answer_raw(sotto_cli_chat *run, sotto_str text) {
 static int answer_turn(sotto_cli_chat *run, sotto_str text) {
     sotto_error     err;
     sotto_chat_turn turn = {.role = "user", .content = text.p};
-    if (!sotto_cli_conversation_set_system(&run->talk, run->settings->system) ||
-        !sotto_cli_conversation_add(&run->talk, &turn))
-        return sotto_cli_fail_memory();
-    if (!sotto_cli_turn_answer(run, !run->settings->json, &err)) return SOTTO_EXIT_OK;
+    if (sotto_cli_chat_configure(run, run->settings->system, &err) || sotto_dialog_add(run->dialog, &turn, &err))
+        return sotto_cli_fail(&err);
+    if (!sotto_cli_answer_turn(run, &err)) return SOTTO_EXIT_OK;
     sotto_model_info info;
     sotto_model_get_info(run->engine.model, &info);
     if (info.chat_format) return sotto_cli_fail(&err);
@@ -53,9 +51,10 @@ static int answer_turn(sotto_cli_chat *run, sotto_str text) {
 
 static int print_answer(const sotto_cli_chat *run) {
     const sotto_cli_settings *s = run->settings;
-    const sotto_cli_answer   *a = &run->last;
-    if (s->json) return sotto_cli_print_json(sotto_cli_turn_json(run));
-    if (a->text.len && a->text.data[a->text.len - 1] != '\n') (void)putchar('\n');
+    const sotto_buf          *text = &run->last.text;
+    const sotto_dialog_answer *a = &run->last.figures;
+    if (s->json) return sotto_cli_print_json(sotto_cli_answer_json(run));
+    if (text->len && text->data[text->len - 1] != '\n') (void)putchar('\n');
     if (s->stats)
         sotto_cli_note(
             s, "%zu prompt tokens (%zu from the cache) in %.0f ms, %zu answer tokens, %.1f tokens/s",
@@ -68,13 +67,13 @@ static int answer(sotto_cli_chat *run, sotto_str text) {
     int code = run->settings->raw ? answer_raw(run, text) : answer_turn(run, text);
     if (!code) code = print_answer(run);
     if (!code) code = sotto_cli_session_save(&run->engine, run->settings);
-    if (!code && run->last.finish == SOTTO_FINISH_CANCELLED) code = SOTTO_EXIT_INTERRUPTED;
+    if (!code && run->last.figures.finish == SOTTO_FINISH_CANCELLED) code = SOTTO_EXIT_INTERRUPTED;
     return code;
 }
 
 int sotto_cmd_run(const sotto_cli_settings *s) {
     sotto_cli_settings settings = *s;
-    sotto_cli_chat     run = {.settings = &settings};
+    sotto_cli_chat     run = {.settings = &settings, .stream = !s->json};
     sotto_buf          input = {0};
     sotto_str          text = {0};
     if (s->raw && s->system)
@@ -85,9 +84,7 @@ int sotto_cmd_run(const sotto_cli_settings *s) {
         code = sotto_cli_usage(s->verb, "the prompt is empty: -p TEXT, or a text through a pipe");
     if (!code) code = sotto_cli_engine_open(&run.engine, s);
     if (!code) code = answer(&run, text);
-    sotto_cli_turn_free(&run);
-    sotto_cli_conversation_free(&run.talk);
-    sotto_cli_engine_close(&run.engine);
+    sotto_cli_chat_close(&run);
     sotto_buf_free(&input);
     return code;
 }

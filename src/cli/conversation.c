@@ -1,82 +1,19 @@
-/* A conversation as chat keeps it, and its file: {"messages":[{"role":...,"content":...},...]}, the form that
- * most other programs read too. */
+/* Conversations as files: {"messages":[{"role":...,"content":...},...]}, the form that most other programs read too. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
 
 enum { MAX_FILE_BYTES = 64 << 20 };
 
-/* NULL stays NULL; false: out of memory. */
-static bool copy_text(const char **to, const char *text) {
-    size_t n = text ? strlen(text) + 1 : 0;
-    char  *copy = text ? malloc(n) : NULL;
-    if (copy) memcpy(copy, text, n);
-    *to = copy;
-    return copy || !text;
+size_t sotto_cli_last_user(const sotto_dialog *d) {
+    size_t                 n;
+    const sotto_chat_turn *turns = sotto_dialog_turns(d, &n);
+    for (size_t i = n; i-- > 0;)
+        if (strcmp(turns[i].role, "user") == 0) return i;
+    return n;
 }
 
-static void free_turn(sotto_chat_turn *t) {
-    free((char *)t->content);
-    free((char *)t->tool_calls);
-    free((char *)t->tool_name);
-}
-
-bool sotto_cli_conversation_add(sotto_cli_conversation *c, const sotto_chat_turn *turn) {
-    if (c->n == c->cap) {
-        size_t          cap = c->cap ? c->cap * 2 : 16;
-        sotto_cli_turn *turns = realloc(c->turns, cap * sizeof *turns);
-        if (!turns) return false;
-        c->turns = turns;
-        c->cap = cap;
-    }
-    bool            user = strcmp(turn->role, "user") == 0;
-    sotto_chat_turn said = {.role = user ? "user" : strcmp(turn->role, "tool") == 0 ? "tool" : "assistant"};
-    if (!copy_text(&said.content, turn->content ? turn->content : "") ||
-        !copy_text(&said.tool_calls, turn->tool_calls) || !copy_text(&said.tool_name, turn->tool_name)) {
-        free_turn(&said);
-        return false;
-    }
-    c->turns[c->n++] = (sotto_cli_turn){user, said, -1};
-    return true;
-}
-
-bool sotto_cli_conversation_set_system(sotto_cli_conversation *c, const char *text) {
-    const char *system;
-    if (!copy_text(&system, text && *text ? text : NULL)) return false;
-    free((char *)c->system);
-    c->system = system;
-    for (size_t i = 0; i < c->n; i++) c->turns[i].start = -1; /* everything moves */
-    return true;
-}
-
-void sotto_cli_conversation_cut(sotto_cli_conversation *c, size_t n) {
-    while (c->n > n) free_turn(&c->turns[--c->n].said);
-    c->first = SOTTO_MIN(c->first, c->n);
-}
-
-void sotto_cli_conversation_free(sotto_cli_conversation *c) {
-    sotto_cli_conversation_cut(c, 0);
-    free(c->turns);
-    free((char *)c->system);
-    *c = (sotto_cli_conversation){0};
-}
-
-size_t sotto_cli_conversation_last_user(const sotto_cli_conversation *c) {
-    for (size_t i = c->n; i-- > 0;)
-        if (c->turns[i].user) return i;
-    return c->n;
-}
-
-sotto_chat_turn *sotto_cli_conversation_view(const sotto_cli_conversation *c, size_t end, size_t *n) {
-    sotto_chat_turn *view = calloc(c->n + 1, sizeof *view);
-    if (!view) return NULL;
-    *n = 0;
-    if (c->system) view[(*n)++] = (sotto_chat_turn){.role = "system", .content = c->system};
-    for (size_t i = c->first; i < end; i++) view[(*n)++] = c->turns[i].said;
-    return view;
-}
-
-/* ---- files --------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 static bool put_message(json_t *messages, const sotto_chat_turn *t) {
     json_t *text = sotto_cli_json_text(t->content, strlen(t->content));
@@ -87,19 +24,20 @@ static bool put_message(json_t *messages, const sotto_chat_turn *t) {
     return json_array_append_new(messages, m) == 0 && ok;
 }
 
-static json_t *to_json(const sotto_cli_conversation *c) {
-    json_t         *messages = json_array();
-    sotto_chat_turn system = {.role = "system", .content = c->system};
-    bool            ok = messages && (!c->system || put_message(messages, &system));
-    for (size_t i = 0; i < c->n && ok; i++) ok = put_message(messages, &c->turns[i].said);
+static json_t *to_json(const sotto_dialog *d) {
+    size_t                 n;
+    const sotto_chat_turn *turns = sotto_dialog_turns(d, &n);
+    json_t                *messages = json_array();
+    sotto_chat_turn        system = {.role = "system", .content = sotto_dialog_system(d)};
+    bool                   ok = messages && (!system.content || put_message(messages, &system));
+    for (size_t i = 0; i < n && ok; i++) ok = put_message(messages, &turns[i]);
     if (ok) return json_pack("{s:o}", "messages", messages);
     json_decref(messages);
     return NULL;
 }
 
-sotto_status sotto_cli_conversation_save(const sotto_cli_conversation *c, const char *path,
-                                         sotto_error *err) {
-    json_t       *doc = to_json(c);
+sotto_status sotto_cli_conversation_save(const sotto_dialog *d, const char *path, sotto_error *err) {
+    json_t       *doc = to_json(d);
     char         *text = doc ? json_dumps(doc, JSON_INDENT(1)) : NULL;
     sotto_writer *w = NULL;
     sotto_status  status =
@@ -115,62 +53,70 @@ sotto_status sotto_cli_conversation_save(const sotto_cli_conversation *c, const 
     return status;
 }
 
-static const char *const roles[] = {"user", "assistant", "model", "tool"};
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
-static sotto_status add_message(sotto_cli_conversation *c, json_t *message, const char *path, size_t i,
-                                sotto_error *err) {
+static bool is_system(json_t *message) {
     const char *role = json_string_value(json_object_get(message, "role"));
-    const char *text = json_string_value(json_object_get(message, "content"));
-    json_t     *calls = json_object_get(message, "tool_calls");
-    if (!role || (!text && !calls))
+    return role && (strcmp(role, "system") == 0 || strcmp(role, "developer") == 0);
+}
+
+static sotto_status check_message(json_t *message, const char *path, size_t i, sotto_error *err) {
+    static const char *const roles[] = {"user", "assistant", "model", "tool"};
+    const char              *role = json_string_value(json_object_get(message, "role"));
+    const char              *text = json_string_value(json_object_get(message, "content"));
+    bool                     known = is_system(message);
+    if (!role || (!text && !json_object_get(message, "tool_calls")))
         return sotto_fail(err, SOTTO_FORMAT, "%s: message %zu lacks a role or a content that is text", path,
                           i + 1);
-    bool system = strcmp(role, "system") == 0 || strcmp(role, "developer") == 0, known = system;
-    if (system && i != 0)
+    if (known && i != 0)
         return sotto_fail(err, SOTTO_UNSUPPORTED, "%s: message %zu is a system prompt; only the first can be",
                           path, i + 1);
     for (size_t k = 0; k < SOTTO_COUNT(roles); k++) known = known || strcmp(role, roles[k]) == 0;
-    if (!known)
-        return sotto_fail(err, SOTTO_UNSUPPORTED,
-                          "%s: message %zu has the role \"%.40s\": chat knows system, user, assistant and tool",
-                          path, i + 1, role);
-    char           *written = calls ? json_dumps(calls, JSON_COMPACT) : NULL;
-    sotto_chat_turn turn = {.role = role, .content = text, .tool_calls = written,
-                            .tool_name = json_string_value(json_object_get(message, "name"))};
-    bool ok = (written || !calls) &&
-              (system ? sotto_cli_conversation_set_system(c, text) : sotto_cli_conversation_add(c, &turn));
-    free(written);
-    return ok ? SOTTO_OK : sotto_fail_memory(err, "the conversation");
+    if (known) return SOTTO_OK;
+    return sotto_fail(err, SOTTO_UNSUPPORTED,
+                      "%s: message %zu has the role \"%.40s\": chat knows system, user, assistant and tool",
+                      path, i + 1, role);
 }
 
-static sotto_status from_json(sotto_cli_conversation *c, json_t *doc, const char *path, sotto_error *err) {
-    json_t *messages = json_object_get(doc, "messages");
+static sotto_status add_message(sotto_dialog *d, json_t *message, sotto_error *err) {
+    json_t         *calls = json_object_get(message, "tool_calls");
+    char           *written = calls ? json_dumps(calls, JSON_COMPACT) : NULL;
+    sotto_chat_turn turn = {.role = json_string_value(json_object_get(message, "role")),
+                            .content = json_string_value(json_object_get(message, "content")),
+                            .tool_calls = written,
+                            .tool_name = json_string_value(json_object_get(message, "name"))};
+    sotto_status status = written || !calls ? sotto_dialog_add(d, &turn, err)
+                                            : sotto_fail_memory(err, "the conversation");
+    free(written);
+    return status;
+}
+
+/* All is checked before anything is changed. */
+static sotto_status from_json(sotto_cli_chat *chat, json_t *doc, const char *path, sotto_error *err) {
+    json_t *messages = json_object_get(doc, "messages"), *first = json_array_get(messages, 0);
+    size_t  n = json_array_size(messages), has_system = is_system(first);
     if (!json_is_array(messages))
         return sotto_fail(err, SOTTO_FORMAT, "%s: is no conversation: there is no array \"messages\" in it",
                           path);
-    for (size_t i = 0; i < json_array_size(messages); i++)
-        SOTTO_TRY(add_message(c, json_array_get(messages, i), path, i, err));
+    for (size_t i = 0; i < n; i++) SOTTO_TRY(check_message(json_array_get(messages, i), path, i, err));
+    const char *system = has_system ? json_string_value(json_object_get(first, "content")) : NULL;
+    SOTTO_TRY(sotto_cli_chat_configure(chat, system, err));
+    sotto_dialog_cut(chat->dialog, 0);
+    for (size_t i = has_system; i < n; i++) SOTTO_TRY(add_message(chat->dialog, json_array_get(messages, i), err));
     return SOTTO_OK;
 }
 
-sotto_status sotto_cli_conversation_load(sotto_cli_conversation *c, const char *path, sotto_error *err) {
+sotto_status sotto_cli_conversation_load(sotto_cli_chat *chat, const char *path, sotto_error *err) {
     sotto_file file;
     SOTTO_TRY(sotto_file_open(&file, path, false, err));
-    json_error_t           why = {.text = "it is too large"};
-    json_t                *doc = NULL;
-    sotto_cli_conversation loaded = {0};
+    json_error_t why = {.text = "it is too large"};
+    json_t      *doc = NULL;
     if (file.size <= MAX_FILE_BYTES)
         doc = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &why);
     sotto_status status =
-        doc ? from_json(&loaded, doc, path, err)
+        doc ? from_json(chat, doc, path, err)
             : sotto_fail(err, SOTTO_FORMAT, "%s: is no conversation: line %d: %s", path, why.line, why.text);
     json_decref(doc);
     sotto_file_close(&file);
-    if (status) {
-        sotto_cli_conversation_free(&loaded);
-        return status;
-    }
-    sotto_cli_conversation_free(c);
-    *c = loaded;
-    return SOTTO_OK;
+    return status;
 }

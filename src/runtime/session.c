@@ -107,6 +107,10 @@ void sotto_session_close(sotto_session *s) {
     free(s);
 }
 
+const sotto_model *sotto_session_model(const sotto_session *s) { return s->model; }
+
+void sotto_session_set_cancel(sotto_session *s, const volatile int *cancel) { s->cancel = cancel; }
+
 /* ---- evaluating ---------------------------------------------------------------------------------------- */
 
 static sotto_status check_tokens(const sotto_session *s, size_t at, const int32_t *ids, size_t n, sotto_error *err) {
@@ -133,7 +137,8 @@ static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, flo
                              .observer = s->observer};
     size_t n_vocab = (size_t)f.transformer->config.n_vocab;
     for (size_t done = 0; done < n;) {
-        if (s->options.progress && !s->options.progress(s->options.progress_user, done, n))
+        if ((s->cancel && *s->cancel) ||
+            (s->options.progress && !s->options.progress(s->options.progress_user, done, n)))
             return sotto_fail(err, SOTTO_CANCELLED, "cancelled after %zu of %zu tokens", done, n);
         int32_t step = (int32_t)SOTTO_MIN((size_t)s->options.batch, n - done);
         bool    last = done + (size_t)step == n;

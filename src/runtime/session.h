@@ -15,6 +15,7 @@ struct sotto_session {
     bool                  slid;    /* tokens were dropped: the cache is no longer that of a fresh session */
     size_t                kept, computed; /* of the last sync */
     const sotto_observer *observer;       /* of what is computed for this session; NULL: none */
+    const volatile int   *cancel;         /* may be NULL */
 };
 
 /* Restore from the bytes of a session file; the session is unchanged unless the result is SOTTO_OK. A fuzzer turns

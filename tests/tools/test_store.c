@@ -238,6 +238,107 @@ TEST(a_full_disk_is_an_error_and_loses_nothing) {
     CHECK(n == 250 ? kept >= 250 : kept == n);
 }
 
+/* ---- held back ------------------------------------------------------------------------------------------ */
+
+TEST(what_is_held_can_be_taken_back) {
+    begin("hold.db");
+    sotto_toolbox *box = test_toolbox(path), *other = test_toolbox(path);
+    sotto_error    err = {0};
+    (void)test_call(box, "set_timer", "{\"seconds\":60,\"label\":\"tea\"}");
+    CHECK_INT(sotto_toolbox_release(box, true, &err), SOTTO_INVALID);
+    for (int keep = 0; keep < 2; keep++) {
+        CHECK_OK(sotto_toolbox_hold(box, &err), err);
+        CHECK_INT(sotto_toolbox_hold(box, &err), SOTTO_INVALID);
+        CHECK_STR(test_call(box, "add_to_list", "{\"list\":\"shopping\",\"item\":\"milk\"}"),
+                  "Added milk to your shopping list.");
+        CHECK_STR(test_call(box, "remove_from_list", "{\"list\":\"shopping\",\"item\":\"bread\"}"),
+                  "Your shopping list has no bread."); /* refused, and alone undone */
+        CHECK_STR(test_call(box, "read_list", "{\"list\":\"shopping\"}"), "On your shopping list: milk.");
+        test_now += 60;
+        CHECK_INT(sotto_toolbox_next_due(box), 0);
+        CHECK_STR(test_due(box), "Your timer for tea is up.");
+        CHECK_INT(sotto_toolbox_next_due(box), -1);
+        CHECK_INT(sotto_toolbox_next_due(other), 0);
+        CHECK_STR(test_call(other, "read_list", "{\"list\":\"shopping\"}"), "Your shopping list is empty.");
+        CHECK_OK(sotto_toolbox_release(box, keep, &err), err);
+        CHECK_INT(sotto_toolbox_next_due(box), keep ? -1 : 0);
+        CHECK_STR(test_call(other, "read_list", "{\"list\":\"shopping\"}"),
+                  keep ? "On your shopping list: milk." : "Your shopping list is empty.");
+        test_now = TEST_NOW;
+    }
+    CHECK_STR(test_call(other, "add_to_list", "{\"list\":\"shopping\",\"item\":\"tea\"}"),
+              "Added tea to your shopping list."); /* the file is free again */
+    CHECK_OK(sotto_toolbox_hold(box, &err), err);
+    (void)test_call(box, "add_to_list", "{\"list\":\"shopping\",\"item\":\"ham\"}");
+    done(box);
+    CHECK_STR(test_call(other, "read_list", "{\"list\":\"shopping\"}"), "On your shopping list: milk and tea.");
+    done(other);
+}
+
+static void hold_and_wait(int to) {
+    sotto_toolbox *box = test_toolbox(path);
+    char           text[64];
+    int            ok = sotto_toolbox_hold(box, NULL) == SOTTO_OK;
+    for (int i = 0; i < 50; i++) {
+        (void)snprintf(text, sizeof text, "{\"list\":\"held\",\"item\":\"thing %d\"}", i);
+        (void)test_call(box, "add_to_list", text);
+    }
+    if (write(to, &ok, sizeof ok) != sizeof ok) _exit(2);
+    for (;;) (void)pause();
+}
+
+TEST(kill_9_while_held_leaves_nothing) {
+    begin("killed.db");
+    done(test_toolbox(path));
+    for (int round = 0; round < 5; round++) {
+        int   ends[2], ok = 0;
+        pid_t child;
+        CHECK(pipe(ends) == 0);
+        (void)fflush(stdout);
+        if ((child = fork()) == 0) hold_and_wait(ends[1]);
+        (void)close(ends[1]);
+        CHECK(read(ends[0], &ok, sizeof ok) == sizeof ok && ok);
+        (void)kill(child, SIGKILL);
+        (void)close(ends[0]);
+        CHECK(waitpid(child, NULL, 0) == child);
+        CHECK_INT(query("SELECT count(*) FROM items"), 0);
+    }
+    sotto_toolbox *box = test_toolbox(path);
+    CHECK_STR(test_call(box, "add_to_list", "{\"list\":\"held\",\"item\":\"a\"}"), "Added a to your held list.");
+    done(box);
+}
+
+static int fill_disk_while_held(void) {
+    struct rlimit     limit = {300000, 300000};
+    sotto_toolbox    *box = test_toolbox(path);
+    sotto_tool_result r = {0};
+    sotto_error       err = {0};
+    char              text[640];
+    int               n = 0;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    CHECK_OK(sotto_toolbox_hold(box, &err), err);
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    for (; n < 20000; n++) { /* more than the cache of pages takes without writing */
+        (void)snprintf(text, sizeof text, "{\"subject\":\"s%d\",\"fact\":\"%0400d\"}", n, n);
+        if (sotto_toolbox_call(box, "remember", text, &r, &err) != SOTTO_OK || r.failed) break;
+    }
+    CHECK(n > 5);
+    CHECK(sotto_toolbox_release(box, true, &err) != SOTTO_OK);
+    CHECK(strstr(err.message, path));
+    sotto_tool_result_free(&r);
+    done(box);
+    return 0;
+}
+
+TEST(a_disk_that_is_full_while_held_keeps_nothing) {
+    begin("fullheld.db");
+    done(test_toolbox(path));
+    CHECK_INT(in_child(fill_disk_while_held), 0);
+    CHECK_INT(query("SELECT count(*) FROM facts"), 0);
+}
+
+/* ---- files that are not ours ---------------------------------------------------------------------------- */
+
 static void make_file(const char *sql) {
     sqlite3 *db;
     (void)unlink(path);
