@@ -1,0 +1,16 @@
+/* What the two files of the devices share. */
+#ifndef SOTTO_DEVICE_H
+#define SOTTO_DEVICE_H
+
+#include <portaudio.h>
+
+#include "audio/audio.h"
+
+/* PortAudio, counted: each begin that succeeds wants its end. The devices are looked for at the first. */
+sotto_status sotto_portaudio_begin(sotto_error *err);
+void         sotto_portaudio_end(void);
+/* The device that a name stands for (see sotto_device_options), between begin and end. */
+sotto_status sotto_portaudio_find(PaDeviceIndex *out, const char *name, bool input, sotto_error *err);
+sotto_status sotto_portaudio_fail(sotto_error *err, PaError code, const char *what);
+
+#endif
