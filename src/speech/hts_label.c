@@ -84,13 +84,21 @@ static void read_word(sotto_arena *arena, analysis *a, const cst_item *item) {
     a->n_words++;
 }
 
+/* flite leaves phrases before a comma without a boundary tone. In the voice's training each had one, nearly always
+ * falling, and the syllable counts as accented by it. */
+static const char *end_tone(syllable *last) {
+    if (last->endtone && !strchr(last->endtone, '%')) last->endtone = "L-L%";
+    last->accent = 1;
+    return last->endtone;
+}
+
 static void read_phrases(sotto_arena *arena, analysis *a, const cst_utterance *u) {
     int since_major = 0;
     for (const cst_item *i = relation_head(utt_relation(u, "Phrase")); i; i = item_next(i)) {
         phrase *p = &a->phrases[a->n_phrases];
         *p = (phrase){.first_word = a->n_words, .first_syl = a->n_syls, .before = since_major, .endtone = "NONE"};
         for (const cst_item *w = item_daughter(i); w; w = item_next(w)) read_word(arena, a, w);
-        if (p->n_syls > 0) p->endtone = a->syls[a->n_syls - 1].endtone;
+        if (p->n_syls > 0) p->endtone = end_tone(&a->syls[a->n_syls - 1]);
         since_major = strcmp(item_name(i), "BB") == 0 ? 0 : since_major + 1;
         a->n_phrases++;
     }
