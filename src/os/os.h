@@ -158,6 +158,24 @@ void sotto_condition_signal(sotto_condition *c); /* wakes all who wait */
 void sotto_condition_destroy(sotto_condition *c);
 void sotto_sleep_until_ns(uint64_t time_ns); /* of sotto_time_ns */
 
+/* Calls fn unless a call with this *done, in any thread, has done so before. */
+void sotto_once(bool *done, void (*fn)(void));
+
+/* ---- other programs ------------------------------------------------------------------------------------ */
+
+/* A program, argv[0] looked up in PATH, argv ending with NULL; never through a shell. `input` (not copied: it must stay
+ * until the program is closed) is its standard input, and is written while its output is read. NOT_FOUND: there is no
+ * such program. One thread at a time. */
+typedef struct sotto_process sotto_process;
+sotto_status sotto_process_start(sotto_process **out, const char *const *argv, const void *input, size_t n_input,
+                                 sotto_error *err);
+/* What it has written to its standard output, waiting for it at most so many milliseconds. The number of bytes; 0: the
+ * end; -1: nothing has come. */
+long sotto_process_read(sotto_process *p, void *data, size_t n, int ms);
+/* Waits at most so many milliseconds for it to end by itself, then ends it. Its exit status; -1: it was ended, by this or
+ * by a signal. NULL allowed. */
+int sotto_process_close(sotto_process *p, int ms);
+
 /* ---- terminal and signals (programs only) -------------------------------------------------------------- */
 
 bool sotto_terminal_is(int fd);

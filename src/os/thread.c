@@ -102,3 +102,11 @@ void sotto_sleep_until_ns(uint64_t time_ns) {
 void sotto_condition_wait(sotto_condition *c, sotto_mutex *m) { (void)pthread_cond_wait(condition_of(c), mutex_of(m)); }
 void sotto_condition_signal(sotto_condition *c) { (void)pthread_cond_broadcast(condition_of(c)); }
 void sotto_condition_destroy(sotto_condition *c) { (void)pthread_cond_destroy(condition_of(c)); }
+
+void sotto_once(bool *done, void (*fn)(void)) {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    (void)pthread_mutex_lock(&mutex);
+    if (!*done) fn();
+    *done = true;
+    (void)pthread_mutex_unlock(&mutex);
+}
