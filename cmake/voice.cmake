@@ -2,8 +2,18 @@
 pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile)
 pkg_check_modules(SPEEXDSP REQUIRED IMPORTED_TARGET speexdsp)
 pkg_check_modules(PORTAUDIO REQUIRED IMPORTED_TARGET portaudio-2.0)
+# pocketsphinx came with a second library, SphinxBase, up to 5prealpha; 5.0 took that in and changed the interface. Debian
+# 12's pkg-config file names a folder that is not there, so its include folders are looked for here.
 pkg_check_modules(POCKETSPHINX REQUIRED pocketsphinx)
-find_path(SPHINXBASE_INCLUDE sphinxbase/err.h REQUIRED) # Debian's pkg-config file names a folder that is not there
+find_path(POCKETSPHINX_INCLUDE pocketsphinx.h REQUIRED HINTS ${POCKETSPHINX_INCLUDE_DIRS} PATH_SUFFIXES pocketsphinx)
+find_path(SPHINXBASE_INCLUDE sphinxbase/err.h HINTS ${POCKETSPHINX_INCLUDE_DIRS})
+set(SOTTO_VOICE_INCLUDES ${POCKETSPHINX_INCLUDE})
+if(SPHINXBASE_INCLUDE AND NOT EXISTS ${POCKETSPHINX_INCLUDE}/pocketsphinx/err.h)
+  list(APPEND SOTTO_VOICE_INCLUDES ${SPHINXBASE_INCLUDE})
+  list(APPEND SOTTO_VOICE_DEFINITIONS SOTTO_POCKETSPHINX5=0)
+else()
+  list(APPEND SOTTO_VOICE_DEFINITIONS SOTTO_POCKETSPHINX5=1)
+endif()
 list(APPEND SOTTO_LIBRARIES PkgConfig::SNDFILE PkgConfig::SPEEXDSP PkgConfig::PORTAUDIO ${POCKETSPHINX_LINK_LIBRARIES})
 string(APPEND SOTTO_PC_REQUIRES " sndfile speexdsp portaudio-2.0 pocketsphinx")
 
@@ -17,11 +27,11 @@ endforeach()
 find_path(HTS_INCLUDE HTS_engine.h)
 find_library(HTS_LIBRARY HTSEngine)
 if(HTS_INCLUDE AND HTS_LIBRARY)
-  set(SOTTO_VOICE_DEFINITIONS SOTTO_HTS=1)
+  list(APPEND SOTTO_VOICE_DEFINITIONS SOTTO_HTS=1)
   list(APPEND SOTTO_LIBRARIES ${HTS_LIBRARY})
   string(APPEND SOTTO_PC_LIBS " -lHTSEngine")
 else()
-  set(SOTTO_VOICE_DEFINITIONS SOTTO_HTS=0)
+  list(APPEND SOTTO_VOICE_DEFINITIONS SOTTO_HTS=0)
   message(STATUS "The HTS voice is left out: libhtsengine is not installed")
 endif()
 
