@@ -38,6 +38,25 @@ static bool looks_like_sound(const uint8_t *p, size_t n) {
     return false;
 }
 
+static sotto_status open_stream(sotto_audio_reader *r, int32_t raw_rate, sotto_error *err) {
+    if (raw_rate == 0) return sotto_wav_read_header(&r->wav, r->file, r->name, err);
+    r->wav = (sotto_wav_layout){.rate = raw_rate, .channels = 1, .bytes = 2, .n_bytes = UINT64_MAX};
+    return SOTTO_OK;
+}
+
+static sotto_status use_decoder(sotto_audio_reader *r, const SF_INFO *info, sotto_error *err) {
+    if (info->channels < 1 || info->channels > SOTTO_CHANNELS_MAX)
+        return sotto_fail(err, SOTTO_FORMAT, "%s: has %d channels, expected 1 to %d", r->name, info->channels,
+                          SOTTO_CHANNELS_MAX);
+    r->wav = (sotto_wav_layout){.rate = info->samplerate, .channels = info->channels};
+    return SOTTO_OK;
+}
+
+/* A recording that was not ended has a header that counts no samples: libsndfile believes it, a stream does not. */
+static bool is_unfinished(const uint8_t *head, const SF_INFO *info) {
+    return info->frames == 0 && memcmp(head, "RIFF", 4) == 0;
+}
+
 static sotto_status open_decoder(sotto_audio_reader *r, sotto_error *err) {
     uint8_t head[4];
     size_t  n = fread(head, 1, sizeof head, r->file);
@@ -49,19 +68,14 @@ static sotto_status open_decoder(sotto_audio_reader *r, sotto_error *err) {
     rewind(r->file);
     SF_INFO info = {0};
     r->decoder = sf_open_virtual(&sotto_sndfile_io, SFM_READ, &info, r->file);
-    if (!r->decoder) return sotto_fail(err, SOTTO_FORMAT, "%s: is damaged or of a kind that sotto does not know: %s",
-                                       r->name, sf_strerror(NULL));
-    if (info.channels < 1 || info.channels > SOTTO_CHANNELS_MAX)
-        return sotto_fail(err, SOTTO_FORMAT, "%s: has %d channels, expected 1 to %d", r->name, info.channels,
-                          SOTTO_CHANNELS_MAX);
-    r->wav = (sotto_wav_layout){.rate = info.samplerate, .channels = info.channels};
-    return SOTTO_OK;
-}
-
-static sotto_status open_stream(sotto_audio_reader *r, int32_t raw_rate, sotto_error *err) {
-    if (raw_rate == 0) return sotto_wav_read_header(&r->wav, r->file, r->name, err);
-    r->wav = (sotto_wav_layout){.rate = raw_rate, .channels = 1, .bytes = 2, .n_bytes = UINT64_MAX};
-    return SOTTO_OK;
+    if (!r->decoder)
+        return sotto_fail(err, SOTTO_FORMAT, "%s: is damaged or of a kind that sotto does not know: %s", r->name,
+                          sf_strerror(NULL));
+    if (!is_unfinished(head, &info)) return use_decoder(r, &info, err);
+    (void)sf_close(r->decoder);
+    r->decoder = NULL;
+    rewind(r->file);
+    return open_stream(r, 0, err);
 }
 
 static sotto_status make_buffers(sotto_audio_reader *r, sotto_error *err) {
@@ -104,13 +118,17 @@ static void mix(sotto_audio_reader *r, size_t n) {
     }
 }
 
+static size_t read_decoder(sotto_audio_reader *r) {
+    sf_count_t n = sf_readf_float(r->decoder, r->samples, (sf_count_t)r->block);
+    return n > 0 ? (size_t)n : 0;
+}
+
 /* The next block through the resampler, if the block before has been handed out. */
 static sotto_status fill(sotto_audio_reader *r, sotto_error *err) {
     sotto_buf_clear(&r->out);
     r->taken = 0;
     while (r->out.len == 0 && !r->ended) {
-        size_t n = r->decoder ? (size_t)SOTTO_MAX(sf_readf_float(r->decoder, r->samples, (sf_count_t)r->block), 0)
-                              : read_stream(r);
+        size_t n = r->decoder ? read_decoder(r) : read_stream(r);
         r->ended = n == 0;
         if (r->ended && ferror(r->file)) return read_failed(r, err);
         mix(r, n);

@@ -58,7 +58,8 @@ static void write_all(void *arg) {
     int16_t     part[97];
     uint64_t    seed = 2;
     for (size_t given = 0; given < TOTAL;) {
-        size_t n = SOTTO_MIN(1 + test_random(&seed) % SOTTO_COUNT(part), TOTAL - given);
+        size_t n = 1 + test_random(&seed) % SOTTO_COUNT(part);
+        n = SOTTO_MIN(n, TOTAL - given);
         for (size_t i = 0; i < n; i++) part[i] = (int16_t)((given + i) * 7919);
         size_t put = sotto_ring_write(r, part, n);
         given += put;
