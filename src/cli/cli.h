@@ -32,14 +32,15 @@ enum {
     SOTTO_VERB_BENCH = 1 << 7,
     SOTTO_VERB_QUALITY = 1 << 8,
     SOTTO_VERB_EXPORT = 1 << 9,
-    SOTTO_VERB_ALL = (1 << 10) - 1
+    SOTTO_VERB_TALK = 1 << 11,
+    SOTTO_VERB_ALL = (1 << 12) - 1
 };
 
 #define SOTTO_CLI_STARTER "sotto-starter-q4_0.gguf" /* the model of a command line without -m */
 
 enum { SOTTO_COLOR_AUTO, SOTTO_COLOR_ALWAYS, SOTTO_COLOR_NEVER };
 enum { SOTTO_LOGITS_ALL, SOTTO_LOGITS_LAST };
-enum { SOTTO_CLI_OPTION_MAX = 96 };
+enum { SOTTO_CLI_OPTION_MAX = 160 };
 
 typedef struct sotto_cli_list {
     const int32_t *item;
@@ -83,6 +84,15 @@ typedef struct sotto_cli_settings {
     int32_t     bits, logits;             /* which of the words that the table allows */
     bool        rtn, negative_scales;
 
+    struct { /* talk */
+        const char *input, *output, *input_device, *output_device;
+        const char *voice, *recognizer, *recognizer_model, *lm, *words, *wake;
+        int32_t     raw, start_ms, speculative_ms, complete_ms, unsure_ms, incomplete_ms, longest_ms;
+        float       speed, lm_weight, snr;
+        bool        push, no_barge_in, no_echo_cancel, no_speculation, step_by_step, realtime, timeline, mute, trace,
+            devices;
+    } talk;
+
     bool    json, csv, quiet, stats, help; /* output */
     int32_t color;
 
@@ -114,6 +124,7 @@ int sotto_cmd_inspect_logits(const sotto_cli_settings *s);
 int sotto_cmd_inspect_memory(const sotto_cli_settings *s);
 int sotto_cmd_bench(const sotto_cli_settings *s);
 int sotto_cmd_quality(const sotto_cli_settings *s);
+int sotto_cmd_talk(const sotto_cli_settings *s);
 
 /* ---- options (option_table.c, options.c) --------------------------------------------------------------- */
 
@@ -240,6 +251,8 @@ typedef struct sotto_cli_chat {
     bool                failed; /* a turn or a command failed: the exit code of a script */
 } sotto_cli_chat;
 
+/* Engine and dialog. */
+int          sotto_cli_chat_open(sotto_cli_chat *chat);
 /* The dialog, with the settings and the sampling as they are now; it is opened where there is none. */
 sotto_status sotto_cli_chat_configure(sotto_cli_chat *chat, const char *system, sotto_error *err);
 /* Answer the dialog's last turn. After Ctrl-C the result is OK and chat->last.figures.finish says CANCELLED. */

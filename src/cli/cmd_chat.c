@@ -122,7 +122,7 @@ static int converse(sotto_cli_chat *chat, sotto_cli_reader *reader) {
     }
 }
 
-static int chat_open(sotto_cli_chat *chat) {
+int sotto_cli_chat_open(sotto_cli_chat *chat) {
     int code = sotto_cli_engine_open(&chat->engine, chat->settings);
     if (code) return code;
     sotto_error err;
@@ -141,7 +141,7 @@ int sotto_cmd_chat(const sotto_cli_settings *s) {
     sotto_cli_settings settings = *s; /* /set changes a copy */
     sotto_cli_chat     chat = {.settings = &settings, .stream = !s->json};
     sotto_cli_reader  *reader = NULL;
-    int                code = chat_open(&chat);
+    int                code = sotto_cli_chat_open(&chat);
     if (!code) {
         reader = sotto_cli_reader_open(s, chat.engine.toolbox ? say_due_between : NULL, &chat);
         if (!reader) code = sotto_cli_fail_memory();

@@ -1,6 +1,10 @@
 /* The program: a table of verbs, help that teaches, and the version. */
 #include "cli/cli.h"
 
+#if SOTTO_VOICE
+#include <sotto/voice.h>
+#endif
+
 #include <errno.h>
 
 static const sotto_cli_verb verbs[] = {
@@ -14,6 +18,14 @@ static const sotto_cli_verb verbs[] = {
      "  sotto chat -m gemma.gguf\n"
      "  sotto chat -m qwen3.gguf --thinking --system \"Answer in one sentence.\"\n"
      "  printf 'Hello\\nAnd in French?\\n' | sotto chat -m gemma.gguf --json\n"},
+#if SOTTO_VOICE
+    {"talk", SOTTO_VERB_TALK, 0, sotto_cmd_talk, "a spoken conversation",
+     "sotto talk [-m MODEL] [options]",
+     "  sotto talk                                          microphone and loudspeaker\n"
+     "  sotto talk -m gemma.gguf --tools --voice hts\n"
+     "  sotto talk --in question.wav --out answer.wav --stats\n"
+     "  arecord -q -f S16_LE -r 16000 | sotto talk --in - --raw-rate 16000 --out - | aplay -q\n"},
+#endif
     {"convert", SOTTO_VERB_CONVERT, 2, sotto_cmd_convert, "Hugging Face folder or GGUF to a smaller GGUF",
      "sotto convert IN [OUT.gguf] [options]",
      "  sotto convert gemma-2-2b-it/                      writes gemma-2-2b-it-q4_0.gguf\n"
@@ -89,8 +101,14 @@ static int print_verb_help(const sotto_cli_verb *verb) {
     (void)printf("%s: %s\n\nusage: %s\n\nExamples\n%s", verb->name, verb->summary, verb->usage,
                  verb->examples);
     sotto_cli_print_options(stdout, verb->bit);
-    if (verb->bit & (SOTTO_VERB_RUN | SOTTO_VERB_CHAT))
+    if (verb->bit & (SOTTO_VERB_RUN | SOTTO_VERB_CHAT | SOTTO_VERB_TALK))
         print_names("Chat formats", sotto_chat_format_name_at);
+#if SOTTO_VOICE
+    if (verb->bit & SOTTO_VERB_TALK) {
+        print_names("Recognisers", sotto_voice_recognizer_at);
+        print_names("Voices", sotto_voice_voice_at);
+    }
+#endif
     if (verb->bit & SOTTO_VERB_BENCH) print_names("Shapes", sotto_synthetic_shape_at);
     return SOTTO_EXIT_OK;
 }

@@ -4,7 +4,8 @@
 
 #define AT(field) offsetof(sotto_cli_settings, field)
 
-#define ASK (SOTTO_VERB_RUN | SOTTO_VERB_CHAT)
+#define TALK SOTTO_VERB_TALK
+#define ASK (SOTTO_VERB_RUN | SOTTO_VERB_CHAT | TALK)
 #define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS | SOTTO_VERB_QUALITY)
 #define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
 #define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
@@ -88,6 +89,41 @@ const sotto_cli_option sotto_cli_options[] = {
     ROW("seed", 0, SEED, sampling.seed, ASK, "N", "of the draw; -1: a new one each time", 0, 0, NULL),
     TEXTS("logit-bias", biases, ASK, "ID=X", "add X (-inf: forbid) to a logit; may be repeated"),
 
+    HEADING("Sound", TALK),
+    TEXT("in", 'i', talk.input, TALK, "FILE", "a sound file, - for standard input (the microphone)"),
+    TEXT("out", 'o', talk.output, TALK, "FILE", "a WAV or FLAC file, - for standard output (the loudspeaker)"),
+    INT("raw-rate", 0, talk.raw, TALK, 4000, 192000, "--in - is headerless int16, samples a second"),
+    FLAG("mute", 0, talk.mute, TALK, "answers are not played"),
+    FLAG("realtime", 0, talk.realtime, TALK, "a file is heard at the pace of a microphone"),
+    FLAG("timeline", 0, talk.timeline, TALK, "the file of --out has the pauses, too"),
+    TEXT("input-device", 0, talk.input_device, TALK, "NAME", "microphone, by a part of its name"),
+    TEXT("output-device", 0, talk.output_device, TALK, "NAME", "loudspeaker, likewise"),
+    FLAG("devices", 0, talk.devices, TALK, "list the sound devices"),
+
+    HEADING("Listening", TALK),
+    TEXT("recognizer", 0, talk.recognizer, TALK, "NAME", "what turns speech into text"),
+    TEXT("recognizer-model", 0, talk.recognizer_model, TALK, "PATH", "its model, where it is not at its usual place"),
+    TEXT("lm", 0, talk.lm, TALK, "FILE", "ARPA language model to mix in, \"\" for none (sotto's own)"),
+    ROW("lm-weight", 0, FLOAT, talk.lm_weight, TALK, "X", "its weight", 0, 1, NULL),
+    TEXT("words", 0, talk.words, TALK, "FILE", "words to add, a line each, perhaps with ARPAbet phones"),
+    TEXT("wake", 0, talk.wake, TALK, "PHRASE", "listen only after this, e.g. \"hey computer\""),
+    FLAG("push", 0, talk.push, TALK, "the space bar begins and ends what you say"),
+    INT("start-ms", 0, talk.start_ms, TALK, 20, 1000, "of voice that begin an utterance"),
+    INT("speculative-ms", 0, talk.speculative_ms, TALK, 50, 5000, "of silence after which an answer is begun"),
+    INT("complete-ms", 0, talk.complete_ms, TALK, 50, 5000, "of silence that end a complete request"),
+    INT("unsure-ms", 0, talk.unsure_ms, TALK, 50, 5000, "of silence that end what may be one"),
+    INT("incomplete-ms", 0, talk.incomplete_ms, TALK, 50, 10000, "of silence that end what plainly goes on"),
+    INT("longest-ms", 0, talk.longest_ms, TALK, 1000, 120000, "of an utterance"),
+    ROW("snr", 0, FLOAT, talk.snr, TALK, "DB", "speech above the noise that is needed", 0, 60, NULL),
+    FLAG("no-barge-in", 0, talk.no_barge_in, TALK, "answers cannot be interrupted by voice"),
+    FLAG("no-echo-cancel", 0, talk.no_echo_cancel, TALK, "do not take the loudspeaker out of the microphone"),
+    FLAG("no-speculation", 0, talk.no_speculation, TALK, "begin nothing before it is certain"),
+    FLAG("step-by-step", 0, talk.step_by_step, TALK, "one stage after the other, to compare"),
+
+    HEADING("Speaking", TALK),
+    TEXT("voice", 0, talk.voice, TALK, "NAME", "see below"),
+    ROW("speed", 0, FLOAT, talk.speed, TALK, "X", "of speech; 1: as the voice has it", 0.5, 2, NULL),
+
     HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | SOTTO_VERB_INSPECT),
     TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH, "SHAPE",
          "a known shape with random weights instead of -m"),
@@ -132,6 +168,7 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("json", 0, json, SOTTO_VERB_ALL, "JSON on standard output"),
     FLAG("csv", 0, csv, SOTTO_VERB_BENCH, "comma-separated values on standard output"),
     FLAG("stats", 0, stats, ASK, "figures of each answer on standard error"),
+    FLAG("trace", 0, talk.trace, TALK, "states and events as they come, and their table first"),
     FLAG("quiet", 'q', quiet, SOTTO_VERB_ALL, "nothing but results and errors"),
     CHOICE("color", color, SOTTO_VERB_ALL, "auto always never", "auto, always or never (NO_COLOR is heeded)"),
     FLAG("help", 'h', help, SOTTO_VERB_ALL, "this help"),

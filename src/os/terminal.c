@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 
 bool sotto_terminal_is(int fd) { return isatty(fd) == 1; }
 
@@ -22,4 +23,27 @@ long sotto_terminal_read(int fd, void *data, size_t n, int ms) {
     if (poll(&wait, 1, ms) <= 0) return -1;
     ssize_t got = read(fd, data, n);
     return got >= 0 ? (long)got : errno == EINTR || errno == EAGAIN ? -1 : 0;
+}
+
+static struct termios terminal_before;
+static bool           terminal_changed;
+
+static void restore_terminal(void) {
+    if (terminal_changed) (void)tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+    terminal_changed = false;
+}
+
+void sotto_terminal_keys(bool on) {
+    static bool registered;
+    if (!on) {
+        restore_terminal();
+        return;
+    }
+    if (terminal_changed || tcgetattr(STDIN_FILENO, &terminal_before) != 0) return;
+    if (!registered) registered = atexit(restore_terminal) == 0;
+    struct termios t = terminal_before;
+    t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    t.c_cc[VMIN] = 1;
+    t.c_cc[VTIME] = 0;
+    terminal_changed = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
 }
