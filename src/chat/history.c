@@ -161,13 +161,19 @@ sotto_status sotto_history_set_system(sotto_history *h, int64_t id, const char *
     return status;
 }
 
+/* What is deleted is not to be found in the file either: the index forgets words only when it is merged, and the log
+ * when it is emptied, which has to wait where another program is reading. */
 sotto_status sotto_history_delete(sotto_history *h, int64_t id, sotto_error *err) {
     SOTTO_TRY(sotto_store_begin(&h->store, err));
     sotto_status status = touch(h, id, err);
     if (status == SOTTO_OK) status = remove_turns(h, id, 0, err);
     if (status == SOTTO_OK)
         status = sotto_store_run(&h->store, NULL, err, "DELETE FROM conversations WHERE id = ?", "i", id);
-    return end(h, status, err);
+    if (status == SOTTO_OK)
+        status = sotto_store_run(&h->store, NULL, err, "INSERT INTO words(words) VALUES('optimize')", "");
+    SOTTO_TRY(end(h, status, err));
+    (void)sotto_store_run(&h->store, NULL, NULL, "PRAGMA wal_checkpoint(TRUNCATE)", "");
+    return SOTTO_OK;
 }
 
 /* ---- listing -------------------------------------------------------------------------------------------- */
@@ -186,10 +192,10 @@ static bool match(sotto_buf *out, sotto_str word) {
 static sotto_status list_query(sotto_buf *sql, sotto_buf *first, const char *words, sotto_error *err) {
     static const char blanks[] = " \t\r\n";
     int               n = 0;
-    (void)sotto_buf_puts(sql, "SELECT id, begun, changed, kind, model, (SELECT substr(content, 1, 2000) FROM turns WHERE"
-                              " conversation = c.id AND role = 'user' ORDER BY id LIMIT 1), (SELECT count(*) FROM turns"
-                              " WHERE conversation = c.id), (SELECT max(id) FROM turns WHERE conversation = c.id) AS"
-                              " latest FROM conversations AS c WHERE latest IS NOT NULL");
+    (void)sotto_buf_puts(sql, "SELECT id, begun, changed, kind, model, (SELECT substr(content, 1, 2000) FROM turns"
+                              " WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1), (SELECT count(*)"
+                              " FROM turns WHERE conversation = c.id), (SELECT max(id) FROM turns WHERE conversation ="
+                              " c.id) AS latest FROM conversations AS c WHERE latest IS NOT NULL");
     for (const char *p = words; p && *(p += strspn(p, blanks));) {
         sotto_str word = {p, strcspn(p, blanks)};
         sotto_buf wanted = {0};
@@ -210,9 +216,11 @@ static sotto_status list_query(sotto_buf *sql, sotto_buf *first, const char *wor
 
 void sotto_history_title(sotto_buf *out, const char *text) {
     sotto_buf line = {0};
+    uint32_t  c;
+    size_t    n = 0;
     sotto_words_clean(&line, text);
-    size_t n = 0;
-    for (int i = 0; i < TITLE_CHARACTERS && n < line.len; i++) n += sotto_utf8_decode(line.data + n, line.len - n, &(uint32_t){0});
+    for (int i = 0; i < TITLE_CHARACTERS && n < line.len; i++)
+        n += sotto_utf8_decode(line.data + n, line.len - n, &c);
     (void)sotto_buf_append(out, line.data ? line.data : "", n);
     if (n < line.len) (void)sotto_buf_puts(out, "\xe2\x80\xa6"); /* an ellipsis */
     sotto_buf_free(&line);

@@ -8,7 +8,10 @@
 #define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS | SOTTO_VERB_QUALITY)
 #define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
 #define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
-#define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT))
+#define HISTORY                                                                                              \
+    (SOTTO_VERB_HISTORY | SOTTO_VERB_HISTORY_SHOW | SOTTO_VERB_HISTORY_SEARCH | SOTTO_VERB_HISTORY_EXPORT |  \
+     SOTTO_VERB_HISTORY_DELETE)
+#define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT | HISTORY))
 
 #define HEADING(text, verb_set) {.help = text, .verbs = (verb_set)}
 #define ROW(text, ch, type, field, verb_set, label, about, low, high, words)                                 \
@@ -87,6 +90,14 @@ const sotto_cli_option sotto_cli_options[] = {
     INT("dry-last", 0, sampling.dry_last, ASK, -1, INT_MAX_D, "tokens that it looks at; -1: all"),
     ROW("seed", 0, SEED, sampling.seed, ASK, "N", "of the draw; -1: a new one each time", 0, 0, NULL),
     TEXTS("logit-bias", biases, ASK, "ID=X", "add X (-inf: forbid) to a logit; may be repeated"),
+
+    HEADING("History", SOTTO_VERB_CHAT | HISTORY),
+    TEXT("history", 0, history, SOTTO_VERB_CHAT | HISTORY, "FILE", "conversations (history.db of your data folder)"),
+    FLAG("no-history", 0, no_history, SOTTO_VERB_CHAT, "keep nothing (a script keeps only if asked to)"),
+    TEXT("resume", 0, resume, SOTTO_VERB_CHAT, "ID", "go on with a kept conversation; last: the latest"),
+    TEXT("output", 'o', output, SOTTO_VERB_HISTORY_EXPORT, "FILE", "where to (standard output)"),
+    FLAG("force", 'f', force, SOTTO_VERB_HISTORY_EXPORT, "replace FILE if it exists"),
+    FLAG("force", 'f', force, SOTTO_VERB_HISTORY_DELETE, "do not ask"),
 
     HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | SOTTO_VERB_INSPECT),
     TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH, "SHAPE",

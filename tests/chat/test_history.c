@@ -95,7 +95,8 @@ TEST(conversations_are_listed_and_found) {
     CHECK_STR(list(h, "madrid eclairs"), "");
     CHECK_STR(list(h, "fr"), "1 What is the capital of France? (4) <What is the capital of France?>; "
                              "2 Tell me of \xc3\x89""clairs (2) <They are French, long, and \"sweet\".>");
-    static const char *const odd[] = {"\"", "'", "NEAR(", "a OR", "*", "content:x", "-", "x\" OR \"y", "\xff", "'; DROP"};
+    static const char *const odd[] = {"\"", "'",  "NEAR(",       "a OR", "*",
+                                      "-",  "\xff", "x\" OR \"y", "a:b", "'; DROP"};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) (void)list(h, odd[i]);
     CHECK_STR(list(h, "\"sweet\""), "2 Tell me of \xc3\x89""clairs (2) <They are French, long, and \"sweet\".>");
     char many[200] = "";
@@ -143,6 +144,34 @@ TEST(what_is_taken_back_is_gone_from_the_index_too) {
     CHECK_INT(query("SELECT count(*) FROM turns"), 0);
 }
 
+/* Whether the bytes of the file, or of its log, have this text. */
+static bool file_has(const char *end, const char *text) {
+    static char bytes[1 << 20];
+    char        name[160];
+    (void)snprintf(name, sizeof name, "%s%s", path, end);
+    FILE  *f = fopen(name, "rb");
+    size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    if (f) (void)fclose(f);
+    for (size_t i = 0; i + strlen(text) <= n; i++)
+        if (memcmp(bytes + i, text, strlen(text)) == 0) return true;
+    return false;
+}
+
+TEST(what_is_deleted_is_not_in_the_file) {
+    begin("deleted.db");
+    sotto_history *h = open_history();
+    int64_t        a = begin_chat(h), b = begin_chat(h);
+    char           lengthy[9000];
+    (void)snprintf(lengthy, sizeof lengthy, "xyzzyplugh %08000d", 7);
+    CHECK_OK(append(h, a, "one xyzzyplugh", lengthy, false), err);
+    CHECK_OK(append(h, b, "other plover", "yes", false), err);
+    CHECK(file_has("", "xyzzy") || file_has("-wal", "xyzzy"));
+    CHECK_OK(sotto_history_delete(h, a, &err), err);
+    CHECK(!file_has("", "xyzzy") && !file_has("-wal", "xyzzy"));
+    CHECK(file_has("", "plover"));
+    sotto_history_close(h);
+}
+
 /* ---- export and load ------------------------------------------------------------------------------------ */
 
 static const sotto_chat_turn told[] = {
@@ -182,10 +211,11 @@ TEST(exports_have_all_of_it) {
     CHECK(begun > 1700000000 && begun <= (int64_t)time(NULL));
     json_decref(doc);
     CHECK_OK(sotto_history_export(h, id, SOTTO_HISTORY_MARKDOWN, &out, &err), err);
-    CHECK(out.data && strstr(out.data, "# Set a timer for tea \xf0\x9f\x8d\xb5 \xef\xbf\xbd!\n\n- talk with m\n- begun: 20"));
+    CHECK(out.data && strstr(out.data, "# Set a timer for tea \xf0\x9f\x8d\xb5 \xef\xbf\xbd!\n\n- talk with m\n"));
+    CHECK(out.data && strstr(out.data, "\n- begun: 20"));
     CHECK(out.data && strstr(out.data, "\n## System\n\nBe very brief\n\n## You\n\nSet a timer\nfor tea"));
-    CHECK(out.data && strstr(out.data, "## sotto\n\n    set_timer {\"seconds\":180}\n\n## Tool\n\n    {\"result\":1}\n\n"
-                                       "## sotto\n\nTimer: 3 min\n\n*(interrupted)*\n"));
+    CHECK(out.data && strstr(out.data, "## sotto\n\n    set_timer {\"seconds\":180}\n\n## Tool\n\n    {\"result\":1}\n"
+                                       "\n## sotto\n\nTimer: 3 min\n\n*(interrupted)*\n"));
     sotto_bytes_free(&out);
     sotto_history_close(h);
 }
@@ -287,7 +317,8 @@ TEST(programs_write_at_the_same_time) {
             (void)fflush(stdout);
             _exit(test_failures != before);
         }
-    for (int p = 0, status; p < PROGRAMS; p++) CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    for (int p = 0, status; p < PROGRAMS; p++)
+        CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
     CHECK_INT(query("SELECT count(*) FROM turns"), PROGRAMS * EXCHANGES * 2);
     CHECK_INT(query("SELECT count(DISTINCT conversation) FROM turns"), PROGRAMS);
 }
@@ -345,8 +376,8 @@ TEST(a_file_with_strange_values) {
     CHECK_OK(append(h, id, "Hi", "Ho", false), err);
     CHECK_INT(query("INSERT INTO conversations(id, kind, model, system, begun, changed) VALUES(7, x'ff', '', x'c328',"
                     " -9223372036854775807, 9223372036854775807) RETURNING 7"), 7);
-    CHECK_INT(query("INSERT INTO turns(conversation, role, content, tool_calls, interrupted) VALUES(7, 'pilot', x'ff00',"
-                    " '{[', 3), (7, 'user', 'b', '[1,{}]', 0) RETURNING 7"), 7);
+    CHECK_INT(query("INSERT INTO turns(conversation, role, content, tool_calls, interrupted) VALUES"
+                    "(7, 'pilot', x'ff00', '{[', 3), (7, 'user', 'b', '[1,{}]', 0) RETURNING 7"), 7);
     CHECK_STR(list(h, NULL), "7 b (2); 1 Hi (2)");
     sotto_bytes out = {0};
     CHECK_OK(sotto_history_export(h, 7, SOTTO_HISTORY_MARKDOWN, &out, &err), err);
