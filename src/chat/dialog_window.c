@@ -110,8 +110,8 @@ sotto_status sotto_dialog_prepare(sotto_dialog *d, sotto_tokens *prompt, sotto_d
 
 /* After sliding, sync would compute everything anew wherever the answer reads a little differently when it is
  * tokenised again; going on from the common prefix is what the person has asked for. What is computed ahead goes on so
- * too: sync lets layers with a window forget what only an edit of an earlier turn would need, and what is being said may
- * yet turn out to be something else. */
+ * too: sync lets layers with a window forget what only an edit of an earlier turn would need, and what is being said
+ * may yet turn out to be something else. */
 static sotto_status go_on(sotto_dialog *d, const sotto_tokens *prompt, size_t *n_cached, sotto_error *err) {
     size_t         n;
     const int32_t *ids = sotto_session_tokens(d->session, &n);

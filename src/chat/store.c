@@ -190,6 +190,7 @@ static sotto_status prepare_file(sotto_store *s, sotto_error *err) {
     SOTTO_TRY(check_owner(s, &fresh, err));
     SOTTO_TRY(sotto_store_run(s, NULL, err, "PRAGMA journal_mode=WAL", ""));
     SOTTO_TRY(sotto_store_run(s, NULL, err, "PRAGMA synchronous=FULL", ""));
+    SOTTO_TRY(sotto_store_run(s, NULL, err, "PRAGMA secure_delete=ON", "")); /* what goes is overwritten */
     if (fresh) return make_tables(s, err);
     SOTTO_TRY(sotto_store_query(s, &rows, err, "PRAGMA quick_check(1)", ""));
     sotto_status status = sotto_store_next(s, rows, &more, err);

@@ -206,6 +206,7 @@ sotto_status sotto_cli_answer_raw(sotto_cli_chat *chat, const sotto_tokens *prom
 }
 
 void sotto_cli_chat_close(sotto_cli_chat *chat) {
+    sotto_cli_keep_close(chat);
     answer_free(&chat->last);
     sotto_dialog_close(chat->dialog);
     chat->dialog = NULL;

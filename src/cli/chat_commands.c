@@ -18,6 +18,7 @@ static sotto_cli_next do_system(sotto_cli_chat *chat, const char *rest) {
         sotto_cli_chat_failed(chat, "%s", err.message);
     else
         sotto_cli_note(chat->settings, *rest ? "[system prompt set]" : "[no system prompt]");
+    sotto_cli_keep_system(chat);
     return SOTTO_CHAT_GO_ON;
 }
 
@@ -93,7 +94,8 @@ static sotto_cli_next do_undo(sotto_cli_chat *chat, const char *rest) {
         sotto_cli_chat_failed(chat, "/undo: nothing has been said yet");
         return SOTTO_CHAT_GO_ON;
     }
-    sotto_dialog_cut(chat->dialog, last);
+    sotto_cli_chat_cut(chat, last);
+    sotto_cli_keep(chat);
     sotto_cli_note(chat->settings, "[took the last turn back]");
     return SOTTO_CHAT_GO_ON;
 }
@@ -106,7 +108,8 @@ static sotto_cli_next do_retry(sotto_cli_chat *chat, const char *rest) {
         sotto_cli_chat_failed(chat, "/retry: nothing has been asked yet");
         return SOTTO_CHAT_GO_ON;
     }
-    sotto_dialog_cut(chat->dialog, last + 1);
+    sotto_cli_chat_cut(chat, last + 1);
+    chat->same = SOTTO_MIN(chat->same, last); /* an exchange is kept as a whole */
     return SOTTO_CHAT_ANSWER;
 }
 
@@ -161,6 +164,7 @@ static sotto_cli_next do_load(sotto_cli_chat *chat, const char *rest) {
         sotto_cli_chat_failed(chat, "/load: %s", *rest ? err.message : "needs a file name: /load FILE");
         return SOTTO_CHAT_GO_ON;
     }
+    sotto_cli_keep_anew(chat);
     char *path = session_path(rest);
     if (path && sotto_path_kind_of(path) == SOTTO_PATH_FILE &&
         sotto_session_restore(chat->engine.session, path, &err))
@@ -174,7 +178,8 @@ static sotto_cli_next do_load(sotto_cli_chat *chat, const char *rest) {
 
 static sotto_cli_next do_clear(sotto_cli_chat *chat, const char *rest) {
     (void)rest;
-    sotto_dialog_cut(chat->dialog, 0);
+    sotto_cli_keep_anew(chat);
+    sotto_cli_chat_cut(chat, 0);
     sotto_cli_note(chat->settings, "[a new conversation%s]",
                    sotto_dialog_system(chat->dialog) ? "; the system prompt stays" : "");
     return SOTTO_CHAT_GO_ON;

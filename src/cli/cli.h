@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include <sotto/dialog.h>
+#include <sotto/history.h>
 #include <sotto/sotto.h>
 #include <sotto/tools.h>
 
@@ -32,8 +33,13 @@ enum {
     SOTTO_VERB_BENCH = 1 << 7,
     SOTTO_VERB_QUALITY = 1 << 8,
     SOTTO_VERB_EXPORT = 1 << 9,
-    SOTTO_VERB_TALK = 1 << 11,
-    SOTTO_VERB_ALL = (1 << 12) - 1
+    SOTTO_VERB_HISTORY = 1 << 10,
+    SOTTO_VERB_HISTORY_SHOW = 1 << 11,
+    SOTTO_VERB_HISTORY_SEARCH = 1 << 12,
+    SOTTO_VERB_HISTORY_EXPORT = 1 << 13,
+    SOTTO_VERB_HISTORY_DELETE = 1 << 14,
+    SOTTO_VERB_TALK = 1 << 15,
+    SOTTO_VERB_ALL = (1 << 16) - 1
 };
 
 #define SOTTO_CLI_STARTER "sotto-starter-q4_0.gguf" /* the model of a command line without -m */
@@ -72,6 +78,9 @@ typedef struct sotto_cli_settings {
     int32_t         max_tokens, logprobs;
     sotto_cli_texts stops, biases;
     sotto_sampling  sampling; /* only the fields that were given */
+
+    const char *history, *resume; /* conversations that are kept */
+    bool        no_history;
 
     const char    *type, *head, *synthetic; /* convert, inspect, bench */
     bool           force, tensors, metadata, special, no_bos, last;
@@ -125,6 +134,11 @@ int sotto_cmd_inspect_memory(const sotto_cli_settings *s);
 int sotto_cmd_bench(const sotto_cli_settings *s);
 int sotto_cmd_quality(const sotto_cli_settings *s);
 int sotto_cmd_talk(const sotto_cli_settings *s);
+int sotto_cmd_history(const sotto_cli_settings *s);
+int sotto_cmd_history_show(const sotto_cli_settings *s);
+int sotto_cmd_history_search(const sotto_cli_settings *s);
+int sotto_cmd_history_export(const sotto_cli_settings *s);
+int sotto_cmd_history_delete(const sotto_cli_settings *s);
 
 /* ---- options (option_table.c, options.c) --------------------------------------------------------------- */
 
@@ -249,6 +263,9 @@ typedef struct sotto_cli_chat {
     sotto_cli_answer    last;   /* of the last turn */
     bool                answered;
     bool                failed; /* a turn or a command failed: the exit code of a script */
+    sotto_history      *history;      /* NULL: the conversation is not kept */
+    int64_t             kept;         /* as what it is kept there; 0: nothing of it is yet */
+    size_t              n_kept, same; /* turns there; how many of them, from the first on, are the dialog's */
 } sotto_cli_chat;
 
 /* Engine and dialog. */
@@ -263,11 +280,29 @@ void         sotto_cli_chat_close(sotto_cli_chat *chat); /* and its engine */
 double       sotto_cli_answer_speed(const sotto_dialog_answer *a); /* tokens/s; 0: too short to tell */
 json_t      *sotto_cli_answer_json(const sotto_cli_chat *chat);
 
+/* Only the first n turns of the conversation stay. */
+void         sotto_cli_chat_cut(sotto_cli_chat *chat, size_t n);
+
 /* Index of the last user turn; the number of turns when there is none. */
 size_t       sotto_cli_last_user(const sotto_dialog *d);
 sotto_status sotto_cli_conversation_save(const sotto_dialog *d, const char *path, sotto_error *err);
 /* In the place of what the chat's dialog has, its system prompt too. */
 sotto_status sotto_cli_conversation_load(sotto_cli_chat *chat, const char *path, sotto_error *err);
+
+/* ---- history (keep.c) ---------------------------------------------------------------------------------- */
+
+/* Open the history where this conversation is to be kept, and go on with the one that --resume names. */
+int  sotto_cli_keep_open(sotto_cli_chat *chat);
+/* Make what is kept equal to the dialog. Where that fails it is said, and no more is kept. */
+void sotto_cli_keep(sotto_cli_chat *chat);
+void sotto_cli_keep_system(sotto_cli_chat *chat); /* the system prompt has changed */
+void sotto_cli_keep_anew(sotto_cli_chat *chat);   /* what comes is another conversation */
+/* Leave the session for --resume, and close the history. */
+void sotto_cli_keep_close(sotto_cli_chat *chat);
+/* Where the session of a conversation lies, so that going on with it needs no computing; free() it. NULL: nowhere. */
+char *sotto_cli_session_path(int64_t id);
+/* A conversation by its number, or "last". */
+int   sotto_cli_history_id(const sotto_cli_settings *s, sotto_history *h, const char *text, int64_t *id);
 
 /* ---- chat (chat_commands.c, line_reader.c) ------------------------------------------------------------- */
 

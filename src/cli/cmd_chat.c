@@ -50,9 +50,10 @@ static void answer(sotto_cli_chat *chat) {
     chat->answered = !sotto_cli_answer_turn(chat, &err);
     if (chat->answered) {
         show_answer(chat);
+        sotto_cli_keep(chat);
     } else {
         report_failure(chat, &err);
-        sotto_dialog_cut(chat->dialog, sotto_cli_last_user(chat->dialog));
+        sotto_cli_chat_cut(chat, sotto_cli_last_user(chat->dialog));
     }
 }
 
@@ -134,7 +135,7 @@ int sotto_cli_chat_open(sotto_cli_chat *chat) {
     sotto_chat_turn turn = {.role = "user", .content = "a"};
     sotto_status    status = sotto_chat_tokens(chat->engine.model, &turn, 1, NULL, &probe, &err);
     sotto_tokens_free(&probe);
-    return status ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
+    return status ? sotto_cli_fail(&err) : sotto_cli_keep_open(chat);
 }
 
 int sotto_cmd_chat(const sotto_cli_settings *s) {

@@ -13,6 +13,11 @@ size_t sotto_cli_last_user(const sotto_dialog *d) {
     return n;
 }
 
+void sotto_cli_chat_cut(sotto_cli_chat *chat, size_t n) {
+    sotto_dialog_cut(chat->dialog, n);
+    chat->same = SOTTO_MIN(chat->same, n);
+}
+
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
 static bool put_message(json_t *messages, const sotto_chat_turn *t) {

@@ -58,6 +58,29 @@ static const sotto_cli_verb verbs[] = {
      "sotto bench -m MODEL | --synthetic SHAPE [options]",
      "  sotto bench -m gemma.gguf\n"
      "  sotto bench --synthetic gemma-2b -p 512 -n 128 -d 0,4096 -t 1,2 --json\n"},
+    {"history", SOTTO_VERB_HISTORY, 0, sotto_cmd_history, "the conversations that were kept",
+     "sotto history [options]",
+     "  sotto history                                       the latest first\n"
+     "  sotto history show last                             (see sotto history show --help)\n"
+     "  sotto history search tea timer                      (see sotto history search --help)\n"
+     "  sotto history export 3 -o tea.md                    (see sotto history export --help)\n"
+     "  sotto history delete 3                              (see sotto history delete --help)\n"
+     "  sotto chat --resume last                            go on with one\n"},
+    {"history show", SOTTO_VERB_HISTORY_SHOW, 1, sotto_cmd_history_show, "one of them",
+     "sotto history show ID|last [options]",
+     "  sotto history show last\n"
+     "  sotto history show 3 --json\n"},
+    {"history search", SOTTO_VERB_HISTORY_SEARCH, 32, sotto_cmd_history_search, "those in which words occur",
+     "sotto history search WORD... [options]",
+     "  sotto history search tea timer\n"},
+    {"history export", SOTTO_VERB_HISTORY_EXPORT, 1, sotto_cmd_history_export, "one as Markdown or JSON",
+     "sotto history export ID|last [options]",
+     "  sotto history export last -o talk.md\n"
+     "  sotto history export 3 --json -o talk.json          chat's /load reads it\n"},
+    {"history delete", SOTTO_VERB_HISTORY_DELETE, 1, sotto_cmd_history_delete, "forget one",
+     "sotto history delete ID|last [options]",
+     "  sotto history delete 3\n"
+     "  sotto history delete last --force\n"},
     {"quality", SOTTO_VERB_QUALITY, 0, sotto_cmd_quality, "how good a model is, alone or against a reference",
      "sotto quality -m MODEL [--against REFERENCE] [options]",
      "  sotto quality -m gemma-q4_0.gguf\n"

@@ -9,7 +9,10 @@
 #define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS | SOTTO_VERB_QUALITY)
 #define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
 #define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
-#define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT))
+#define HISTORY                                                                                              \
+    (SOTTO_VERB_HISTORY | SOTTO_VERB_HISTORY_SHOW | SOTTO_VERB_HISTORY_SEARCH | SOTTO_VERB_HISTORY_EXPORT |  \
+     SOTTO_VERB_HISTORY_DELETE)
+#define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT | HISTORY))
 
 #define HEADING(text, verb_set) {.help = text, .verbs = (verb_set)}
 #define ROW(text, ch, type, field, verb_set, label, about, low, high, words)                                 \
@@ -123,6 +126,14 @@ const sotto_cli_option sotto_cli_options[] = {
     HEADING("Speaking", TALK),
     TEXT("voice", 0, talk.voice, TALK, "NAME", "see below"),
     ROW("speed", 0, FLOAT, talk.speed, TALK, "X", "of speech; 1: as the voice has it", 0.5, 2, NULL),
+
+    HEADING("History", SOTTO_VERB_CHAT | TALK | HISTORY),
+    TEXT("history", 0, history, SOTTO_VERB_CHAT | TALK | HISTORY, "FILE", "conversations (history.db of your data folder)"),
+    FLAG("no-history", 0, no_history, SOTTO_VERB_CHAT | TALK, "keep nothing (a script keeps only if asked to)"),
+    TEXT("resume", 0, resume, SOTTO_VERB_CHAT | TALK, "ID", "go on with a kept conversation; last: the latest"),
+    TEXT("output", 'o', output, SOTTO_VERB_HISTORY_EXPORT, "FILE", "where to (standard output)"),
+    FLAG("force", 'f', force, SOTTO_VERB_HISTORY_EXPORT, "replace FILE if it exists"),
+    FLAG("force", 'f', force, SOTTO_VERB_HISTORY_DELETE, "do not ask"),
 
     HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | SOTTO_VERB_INSPECT),
     TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH, "SHAPE",

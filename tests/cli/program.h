@@ -39,6 +39,7 @@ static inline const char *program_file(const char *name) {
         (void)atexit(program_remove_folder);
         (void)setenv("XDG_STATE_HOME", program_folder, 1);
         (void)setenv("XDG_CACHE_HOME", program_folder, 1);
+        (void)setenv("XDG_DATA_HOME", program_folder, 1);
         (void)unsetenv("NO_COLOR");
     }
     size_t n_folder = strlen(program_folder) + 1;

@@ -293,6 +293,38 @@ TEST(interrupt_stops_the_answer_and_the_talk_goes_on) {
     free(t);
 }
 
+TEST(what_is_said_on_a_terminal_is_kept) {
+    terminal *t = calloc(1, sizeof *t);
+    if (!t) exit(1);
+    program_run before = RUN(NULL, "history", "--json"), after;
+    terminal_chat(t);
+    CHECK(terminal_wait(t, "> "));
+    terminal_type(t, "Keep this\r");
+    CHECK(terminal_wait(t, "dropped the oldest"));
+    terminal_type(t, "\003");
+    CHECK(terminal_wait(t, "> "));
+    terminal_type(t, "/quit\r");
+    CHECK_INT(terminal_close(t), 0);
+    after = RUN(NULL, "history", "show", "last", "--json");
+    json_t *doc = json_loads(after.out, 0, NULL), *messages = json_at(doc, "messages");
+    CHECK_INT(json_array_size(messages), 2);
+    CHECK_STR(json_text_at(json_array_get(messages, 0), "content"), "Keep this");
+    CHECK(json_is_true(json_at(json_array_get(messages, 1), "interrupted")));
+    json_decref(doc);
+    program_free(&after);
+    const char *argv[20] = {getenv("SOTTO_PROGRAM"), "chat", CHAT_MODEL, "--no-history", NULL};
+    terminal_open(t, argv);
+    CHECK(terminal_wait(t, "> "));
+    terminal_type(t, "Do not\r");
+    CHECK(terminal_wait(t, "> "));
+    terminal_type(t, "/quit\r");
+    CHECK_INT(terminal_close(t), 0);
+    after = RUN(NULL, "history", "--json");
+    CHECK(!strstr(after.out, "Do not") && strstr(after.out, "Keep this") && !strstr(before.out, "Keep this"));
+    program_free(&before), program_free(&after);
+    free(t);
+}
+
 TEST(interrupt_at_the_prompt_clears_the_line_and_twice_leaves) {
     terminal *t = calloc(1, sizeof *t);
     if (!t) exit(1);
