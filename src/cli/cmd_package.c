@@ -65,7 +65,7 @@ static void print_page(const sotto_cli_settings *s, const json_t *doc) {
 int sotto_cli_inspect_package(const sotto_cli_settings *s, const char *path) {
     sotto_error err;
     sotto_bytes text = {0};
-    if (sotto_program_inspect(path, &text, &err)) return sotto_cli_fail(&err);
+    if (sotto_inspect(path, &text, &err)) return sotto_cli_fail(&err);
     json_t *doc = json_loadb(text.data, text.n, 0, NULL);
     sotto_bytes_free(&text);
     if (!doc) return sotto_cli_fail_memory();

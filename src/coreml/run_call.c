@@ -140,6 +140,8 @@ void sotto_mil_round(const sotto_program *p, sotto_mil_tensor *t) {
 
 sotto_status sotto_program_state_open(sotto_program_state **out, sotto_program *p, sotto_error *err) {
     *out = NULL;
+    if (p->options.look_only)
+        return sotto_fail(err, SOTTO_INVALID, "the program was opened to be looked at: open it anew to run it");
     sotto_program_state *st = calloc(1, sizeof *st);
     if (!st) return sotto_fail_memory(err, "a state");
     sotto_status status = SOTTO_OK;
