@@ -103,19 +103,13 @@ static int32_t open_operand(const sotto_program *p, const sotto_mil_step *s) {
     return -1;
 }
 
-static int32_t size_class(uint64_t n_bytes) {
-    int32_t k = 0;
-    while (k < SOTTO_MIL_CLASSES - 1 && (uint64_t)1 << k < n_bytes) k++;
-    return k;
-}
-
 /* Memory is kept by size: of each size as much as was needed at once. */
 typedef struct usage {
     int64_t now[SOTTO_MIL_CLASSES], most[SOTTO_MIL_CLASSES];
 } usage;
 
 static void use(usage *u, uint64_t n_bytes, int64_t by) {
-    int32_t k = size_class(n_bytes);
+    int32_t k = SOTTO_MIN(sotto_mil_size_class(n_bytes), SOTTO_MIL_CLASSES - 1);
     u->now[k] += by;
     u->most[k] = SOTTO_MAX(u->most[k], u->now[k]);
 }
@@ -123,6 +117,16 @@ static void use(usage *u, uint64_t n_bytes, int64_t by) {
 static void hold(const sotto_program *p, extent *e, usage *u, int32_t var) {
     e->vars[var].held = true;
     use(u, var_bytes(p, e, var), 1);
+}
+
+/* What a step needs beside its output: rows of a product's operand, padded; for each thread a query and its scores. */
+static uint64_t side_bytes(const sotto_program *p, const extent *e, const sotto_mil_step *s) {
+    const sotto_matrix *m = matrix_of(p, s);
+    if (strcmp(s->kind->type, "linear") == 0) return e->n * ((uint64_t)m->cols + 15) / 16 * 16 * sizeof(float);
+    if (strcmp(s->kind->type, "scaled_dot_product_attention") != 0) return 0;
+    const sotto_mil_type *q = &p->f->vars[s->args[0]].type;
+    uint64_t              width = q->rank > 0 && q->dim[q->rank - 1] > 0 ? (uint64_t)q->dim[q->rank - 1] : 0;
+    return (uint64_t)sotto_pool_threads(p->pool) * (width + e->context + 32) * sizeof(float);
 }
 
 static void walk_step(const sotto_program *p, extent *e, usage *u, int32_t i) {
@@ -133,7 +137,8 @@ static void walk_step(const sotto_program *p, extent *e, usage *u, int32_t i) {
         e->vars[op->outputs[k]].of_state = x < 0 || e->vars[x].of_state;
         if (!s->alias) hold(p, e, u, op->outputs[k]);
     }
-    if (matrix_of(p, s) && x >= 0) use(u, var_bytes(p, e, x), 1), use(u, var_bytes(p, e, x), -1); /* on the side */
+    uint64_t side = side_bytes(p, e, s);
+    if (side) use(u, side, 1), use(u, side, -1);
     for (int32_t a = 0; a < op->n_args; a++)
         for (int32_t k = 0; k < op->args[a].n; k++) {
             int32_t var = op->args[a].vars[k];
@@ -144,15 +149,23 @@ static void walk_step(const sotto_program *p, extent *e, usage *u, int32_t i) {
         }
 }
 
+static void walk(const sotto_program *p, extent *e, usage *u) {
+    memset(e->vars, 0, (size_t)p->f->n_vars * sizeof *e->vars);
+    memset(u->now, 0, sizeof u->now);
+    for (int32_t i = 0; i < p->f->inputs.n; i++) hold(p, e, u, p->f->inputs.items[i].var);
+    for (int32_t i = 0; i < p->n_steps; i++) walk_step(p, e, u, i);
+}
+
+/* A dialogue comes through smaller calls to the largest, and what those took, in other sizes, stays as well. */
 uint64_t sotto_program_call_bytes(const sotto_program *p, int32_t n, int32_t context) {
-    extent   e = {.n = (uint64_t)n, .context = (uint64_t)context,
-                  .vars = calloc((size_t)SOTTO_MAX(p->f->n_vars, 1), sizeof *e.vars)};
+    extent   e = {.vars = calloc((size_t)SOTTO_MAX(p->f->n_vars, 1), sizeof *e.vars)};
     usage    u = {0};
     uint64_t sum = 0;
     if (!e.vars) return 0;
-    for (int32_t i = 0; i < p->f->inputs.n; i++) hold(p, &e, &u, p->f->inputs.items[i].var);
-    for (int32_t i = 0; i < p->n_steps; i++) walk_step(p, &e, &u, i);
-    for (int32_t k = 0; k < SOTTO_MIL_CLASSES; k++) sum += (uint64_t)u.most[k] << k;
+    for (e.context = (uint64_t)context; e.context > 0; e.context /= 2)
+        for (e.n = (uint64_t)n; e.n > 0; e.n /= 2) walk(p, &e, &u);
+    for (int32_t k = 0; k < SOTTO_MIL_CLASSES; k++)
+        sum += (uint64_t)u.most[k] * (((uint64_t)1 << k) + SOTTO_MIL_BLOCK_HEAD);
     free(e.vars);
     return sum;
 }
