@@ -50,6 +50,8 @@ typedef struct sotto_program_options {
     bool        exact;        /* multiply quantised weights with activations as they are. Else those are rounded to 8
                                  bits in blocks of 32, which is several times faster */
     uint64_t    memory_limit; /* bytes that a state's calls may take; 0: 16 GiB */
+    bool        no_map;       /* read the files into memory instead of mapping them */
+    bool        look_only;    /* check everything, but leave the weights alone: no state can be opened */
 } sotto_program_options;
 SOTTO_API sotto_program_options sotto_program_options_default(void);
 
@@ -100,6 +102,20 @@ SOTTO_API sotto_status sotto_program_context(const sotto_program *p, int32_t *co
 SOTTO_API sotto_status sotto_program_feed(sotto_program *p, sotto_program_state *st, const int32_t *tokens, size_t n,
                                           size_t n_past, const float **logits, int32_t *n_rows, int32_t *n_vocab,
                                           sotto_error *err);
+
+/* What a language model's package says of itself, and what it costs here. */
+typedef struct sotto_program_info {
+    const char *family, *name; /* its architecture, and where clients look for its tokenizer; or "" */
+    int32_t     context, n_vocab, n_layers, n_embd;
+    bool        last_logits;   /* a call gives the logits of its last token only */
+    uint64_t    n_params;      /* weights of its matrices */
+    uint64_t    file_bytes, weights_bytes; /* on disk, and in memory when it runs */
+    uint64_t    position_bytes;             /* of the states, for one token */
+    uint64_t    decode_bytes, prefill_macs; /* as in sotto_model_info */
+} sotto_program_info;
+SOTTO_API sotto_status sotto_program_describe(const sotto_program *p, sotto_program_info *out, sotto_error *err);
+/* About what a state's calls of at most n tokens take, beside the states, when `context` tokens are reached. */
+SOTTO_API uint64_t sotto_program_call_bytes(const sotto_program *p, int32_t n, int32_t context);
 
 /* What a package is, as a JSON document: interface, states, operations, sizes, bits of a weight. */
 SOTTO_API sotto_status sotto_program_inspect(const char *path, sotto_bytes *out, sotto_error *err);

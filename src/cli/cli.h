@@ -127,6 +127,7 @@ int sotto_cli_inspect_package(const sotto_cli_settings *s, const char *path);
 int sotto_cli_package_logits(const sotto_cli_settings *s);
 /* The table of inspect: {"q4_0":{"tensors","bytes","params"},...} and their sum. */
 void sotto_cli_print_types(json_t *types);
+void sotto_cli_print_memory(const json_t *memory);
 void sotto_cli_print_row_json(const float *row, int32_t n_vocab);
 int sotto_cmd_inspect_tokens(const sotto_cli_settings *s);
 int sotto_cmd_inspect_logits(const sotto_cli_settings *s);

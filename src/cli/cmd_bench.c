@@ -133,7 +133,7 @@ static int look_at_model(bench *b) {
         double bytes = json_number_value(json_object_get(type, "bytes"));
         if (bytes <= most) continue;
         most = bytes;
-        b->in_float = strcmp(name, "f32") == 0 || strcmp(name, "f16") == 0 || strcmp(name, "bf16") == 0;
+        b->in_float = strchr("fb", name[0]) != NULL; /* "f32", "bf16"; of a package "fp16" */
     }
     json_decref(doc);
     sotto_bytes_free(&text);

@@ -109,7 +109,7 @@ void sotto_cli_print_types(json_t *types) {
                  all_params, all_params > 0 ? all_bytes * 8 / all_params : 0.0);
 }
 
-static void print_memory(const json_t *m) {
+void sotto_cli_print_memory(const json_t *m) {
     static const char *const keys[] = {"weights_bytes", "cache_bytes", "scratch_bytes", "total_bytes"};
     char                     size[SOTTO_COUNT(keys)][24];
     if (!json_is_object(m)) return;
@@ -159,7 +159,7 @@ static void print_page(const sotto_cli_settings *s, const json_t *doc) {
     print_object("tokenizer", get(doc, "tokenizer"));
     print_object("sampling", get(doc, "sampling"));
     sotto_cli_print_types(get(doc, "types"));
-    print_memory(get(doc, "memory"));
+    sotto_cli_print_memory(get(doc, "memory"));
     if (s->tensors) print_tensors(get(doc, "tensors"));
     if (s->metadata) print_metadata(get(doc, "metadata"));
     json_array_foreach(get(doc, "problems"), i, problem)

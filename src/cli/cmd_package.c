@@ -9,11 +9,16 @@ bool sotto_cli_is_package(const char *path) {
     return sotto_str_ends((sotto_str){path, n}, ".mlpackage");
 }
 
-#if SOTTO_COREML
-
 static json_t *get(const json_t *doc, const char *key) { return json_object_get(doc, key); }
 
 static void print_text(const char *text) { sotto_cli_print(stdout, text, strlen(text), true); }
+
+static void print_row(const char *title, const char *text) {
+    if (!text || !*text) return;
+    (void)printf("%-16s ", title);
+    print_text(text);
+    (void)putchar('\n');
+}
 
 /* "keyCache  fp16 [2, 1, 1, 64, 32]", and the range of every axis that has one. */
 static void print_features(const char *title, json_t *list) {
@@ -43,16 +48,20 @@ static void print_page(const sotto_cli_settings *s, const json_t *doc) {
     char        size[24];
     size_t      i;
     json_t     *value;
-    (void)printf("%-16s ", "file");
-    print_text(json_string_value(get(doc, "path")));
-    (void)printf("\n%-16s Core ML ML Program, specification %lld, ", "format",
+    print_row("file", json_string_value(get(doc, "path")));
+    (void)printf("%-16s Core ML ML Program, specification %lld, ", "format",
                  (long long)json_integer_value(get(doc, "specification")));
     print_text(json_string_value(get(doc, "opset")));
     (void)printf(", %s\n", sotto_cli_bytes((uint64_t)json_integer_value(get(doc, "file_bytes")), size));
+    print_row("name", json_string_value(get(doc, "name")));
+    print_row("description", json_string_value(get(doc, "description")));
+    print_row("family", json_string_value(get(doc, "family")));
+    print_row("chat format", json_string_value(get(doc, "chat_format")));
     print_features("input", get(doc, "inputs"));
     print_features("output", get(doc, "outputs"));
     print_features("state", get(doc, "states"));
     sotto_cli_print_types(get(doc, "types"));
+    sotto_cli_print_memory(get(doc, "memory"));
     (void)printf("\n%-40s %8s\n", "operation", "count");
     json_object_foreach(get(doc, "operations"), name, value) {
         print_text(name);
@@ -65,7 +74,7 @@ static void print_page(const sotto_cli_settings *s, const json_t *doc) {
 int sotto_cli_inspect_package(const sotto_cli_settings *s, const char *path) {
     sotto_error err;
     sotto_bytes text = {0};
-    if (sotto_program_inspect(path, &text, &err)) return sotto_cli_fail(&err);
+    if (sotto_inspect(path, &text, &err)) return sotto_cli_fail(&err);
     json_t *doc = json_loadb(text.data, text.n, 0, NULL);
     sotto_bytes_free(&text);
     if (!doc) return sotto_cli_fail_memory();
@@ -74,6 +83,8 @@ int sotto_cli_inspect_package(const sotto_cli_settings *s, const char *path) {
     json_decref(doc);
     return SOTTO_EXIT_OK;
 }
+
+#if SOTTO_COREML
 
 /* ---- logits -------------------------------------------------------------------------------------------- */
 
@@ -128,11 +139,9 @@ int sotto_cli_package_logits(const sotto_cli_settings *s) {
 
 #else
 
-static int none(const char *path) {
-    sotto_cli_error("%s: this sotto was built without Core ML", path);
+int sotto_cli_package_logits(const sotto_cli_settings *s) {
+    sotto_cli_error("%s: this sotto was built without Core ML", s->model);
     return SOTTO_EXIT_FAILURE;
 }
-int sotto_cli_inspect_package(const sotto_cli_settings *s, const char *path) { return (void)s, none(path); }
-int sotto_cli_package_logits(const sotto_cli_settings *s) { return none(s->model); }
 
 #endif

@@ -38,6 +38,8 @@ static sotto_voice_options voice_options(sotto_cli_talk *t, sotto_cli_chat *chat
     sotto_voice_options       o = sotto_voice_options_default();
     o.dialog = chat->dialog;
     o.toolbox = chat->engine.toolbox;
+    o.history = chat->history;
+    o.conversation = chat->kept;
     o.event = sotto_cli_talk_event;
     o.event_user = t;
     o.recognizer = s->talk.recognizer;
@@ -125,6 +127,10 @@ static int talk_open(sotto_cli_talk *t, sotto_cli_chat *chat) {
     sotto_error err;
     int         code = sotto_cli_chat_open(chat);
     if (code) return code;
+    if (chat->history && !chat->kept &&
+        sotto_history_begin(chat->history, "talk", t->settings->model, sotto_dialog_system(chat->dialog), &chat->kept,
+                            &err))
+        return sotto_cli_fail(&err);
     sotto_voice_options o = voice_options(t, chat);
     return sotto_voice_open(&t->voice, &o, &err) ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
 }
@@ -144,6 +150,7 @@ int sotto_cmd_talk(const sotto_cli_settings *s) {
     if (!code) code = talk_open(&t, &chat);
     if (!code) {
         code = converse(&t);
+        (void)sotto_dialog_turns(chat.dialog, &chat.n_kept); /* the voice has kept them */
         int saved = sotto_cli_session_save(&chat.engine, s);
         if (!code) code = saved;
     }

@@ -125,6 +125,7 @@ int sotto_cli_model_open(sotto_cli_engine *e, const sotto_cli_settings *s) {
 static int restore(sotto_cli_engine *e, const sotto_cli_settings *s) {
     sotto_error err;
     if (!s->session) return SOTTO_EXIT_OK;
+    if (sotto_cli_is_package(s->model)) return sotto_session_save(e->session, s->session, &err), sotto_cli_fail(&err);
     if (sotto_path_kind_of(s->session) != SOTTO_PATH_NONE)
         return sotto_session_restore(e->session, s->session, &err) ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
     sotto_writer *trial; /* where it cannot be saved later, say so before the answer is computed */

@@ -1,4 +1,4 @@
-/* A typed conversation in the history: every finished exchange is on the disk before the next one begins. Its session
+/* A conversation in the history: every finished exchange is on the disk before the next one begins. Its session
  * is left in the cache folder, so that --resume need not compute it again; that file only saves time, and nothing is
  * said when it is missing, damaged or another model's. */
 #include "cli/cli.h"
@@ -135,10 +135,11 @@ static int resume(sotto_cli_chat *chat) {
 int sotto_cli_keep_open(sotto_cli_chat *chat) {
     const sotto_cli_settings *s = chat->settings;
     bool                      asked = s->history || s->resume;
+    bool                      person = s->verb->bit == SOTTO_VERB_TALK ? !s->talk.input : sotto_terminal_is(0);
     sotto_error               err;
     if (asked && s->no_history)
         return sotto_cli_usage(s->verb, "--no-history: does not go with --history and --resume");
-    if (s->no_history || (!asked && !sotto_terminal_is(0))) return SOTTO_EXIT_OK;
+    if (s->no_history || (!asked && !person)) return SOTTO_EXIT_OK;
     if (sotto_history_open(&chat->history, s->history, &err)) {
         if (asked) return sotto_cli_fail(&err);
         sotto_cli_note(s, "[%s; this conversation is not kept]", err.message);

@@ -38,7 +38,7 @@
 
 const sotto_cli_option sotto_cli_options[] = {
     HEADING("Model", ANY_MODEL),
-    TEXT("model", 'm', model, ANY_MODEL, "PATH", "GGUF file or Hugging Face folder"),
+    TEXT("model", 'm', model, ANY_MODEL, "PATH", "GGUF file, Hugging Face folder or .mlpackage"),
     INT("threads", 't', threads, LOAD, 1, THREADS_MAX, "threads (the physical cores)"),
     TEXT("cpu", 0, cpu, LOAD | SOTTO_VERB_BENCH, "LEVEL", "highest of ref avx2 avx512vnni neon dotprod i8mm"),
     FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH, "read the file instead of mapping it"),

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char package_suffix[] = ".mlpackage", tokenizer_suffix[] = ".tokenizer";
-
 typedef struct exporter {
     sotto_export_options o;
     sotto_checkpoint    *checkpoint, *importance;
@@ -66,7 +64,7 @@ sotto_status sotto_export_name(const char *in_path, const sotto_export_options *
     if (!*in_path) return sotto_fail(err, SOTTO_INVALID, "no model to export");
     title(model_name(in_path), name, sizeof name);
     if (o.bits != 16) (void)snprintf(bits, sizeof bits, "%dbit-", (int)o.bits);
-    (void)snprintf(out, 256, "%s-Stateful-%s%d%s", name, bits, (int)o.context, package_suffix);
+    (void)snprintf(out, 256, "%s-Stateful-%s%d.mlpackage", name, bits, (int)o.context);
     return SOTTO_OK;
 }
 
@@ -128,22 +126,6 @@ static sotto_status write_package(exporter *e, const char *out_path, sotto_error
     return write_text(e, "Manifest.json", err);
 }
 
-/* "x/NAME.mlpackage/" to "x/NAME.tokenizer"; free() it. */
-static sotto_status tokenizer_path(const char *out_path, char **out, sotto_error *err) {
-    size_t    n = strlen(out_path), n_suffix = strlen(package_suffix);
-    sotto_buf text = {0};
-    while (n > 1 && out_path[n - 1] == '/') n--;
-    if (n <= n_suffix || memcmp(out_path + n - n_suffix, package_suffix, n_suffix) != 0)
-        return sotto_fail(err, SOTTO_INVALID, "%s: the name of a package ends in %s", out_path, package_suffix);
-    sotto_buf_append(&text, out_path, n - n_suffix);
-    if (!sotto_buf_puts(&text, tokenizer_suffix)) {
-        sotto_buf_free(&text);
-        return sotto_fail_memory(err, "a path");
-    }
-    *out = text.data;
-    return SOTTO_OK;
-}
-
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static sotto_status run(exporter *e, const char *in_path, const char *out_path, const char *beside, sotto_error *err) {
@@ -164,7 +146,7 @@ sotto_status sotto_export(const char *in_path, const char *out_path, const sotto
                           sotto_error *err) {
     exporter e = {.o = completed(opt)};
     char    *beside = NULL;
-    SOTTO_TRY(tokenizer_path(out_path, &beside, err));
+    SOTTO_TRY(sotto_package_beside(out_path, &beside, err));
     sotto_status status = run(&e, in_path, out_path, beside, err);
     free(beside);
     sotto_folder_writer_close(e.folder);

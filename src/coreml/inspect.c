@@ -95,8 +95,8 @@ sotto_status sotto_program_inspect(const char *path, sotto_bytes *out, sotto_err
     sotto_mil_package *package;
     sotto_program     *program;
     sotto_error        why;
-    SOTTO_TRY(sotto_mil_package_open(&package, path, err));
-    bool runs = sotto_program_open(&program, path, &(sotto_program_options){.threads = 1}, &why) == SOTTO_OK;
+    SOTTO_TRY(sotto_mil_package_open(&package, path, true, err));
+    bool runs = sotto_program_open(&program, path, &(sotto_program_options){.threads = 1, .look_only = true}, &why) == SOTTO_OK;
     if (runs) sotto_program_close(program);
     json_t *doc = document(package, path, runs ? NULL : why.message);
     char   *made = doc ? json_dumps(doc, JSON_COMPACT) : NULL;

@@ -89,10 +89,10 @@ static char *data_path(const char *package, const char *path, const char *name) 
 }
 
 static sotto_status open_part(sotto_file *out, const char *package, const char *path, const char *name, size_t max,
-                              sotto_error *err) {
+                              bool map, sotto_error *err) {
     char *full = data_path(package, path, name);
     if (!full) return sotto_fail_memory(err, "a path");
-    sotto_status status = sotto_file_open(out, full, true, err);
+    sotto_status status = sotto_file_open(out, full, map, err);
     if (status == SOTTO_OK && out->size > max)
         status = sotto_fail(err, SOTTO_FORMAT, "%s: %zu bytes, and no program is that large", full, out->size);
     free(full);
@@ -112,23 +112,23 @@ static sotto_status open_manifest(sotto_mil_manifest *out, const char *path, sot
     return status;
 }
 
-static sotto_status load(sotto_mil_package *p, const char *path, sotto_error *err) {
+static sotto_status load(sotto_mil_package *p, const char *path, bool map, sotto_error *err) {
     sotto_mil_manifest m;
     uint32_t           n_blobs;
     SOTTO_TRY(open_manifest(&m, path, err));
-    SOTTO_TRY(open_part(&p->model, path, m.model, "", MODEL_MAX, err));
+    SOTTO_TRY(open_part(&p->model, path, m.model, "", MODEL_MAX, map, err));
     if (*m.weights) {
-        SOTTO_TRY(open_part(&p->weights, path, m.weights, "weight.bin", SIZE_MAX, err));
+        SOTTO_TRY(open_part(&p->weights, path, m.weights, "weight.bin", SIZE_MAX, map, err));
         SOTTO_TRY(sotto_blob_check_all(p->weights.data, p->weights.size, &n_blobs, err));
     }
     return sotto_mil_program_unpack(&p->program, p->model.data, p->model.size, p->weights.data, p->weights.size, err);
 }
 
-sotto_status sotto_mil_package_open(sotto_mil_package **out, const char *path, sotto_error *err) {
+sotto_status sotto_mil_package_open(sotto_mil_package **out, const char *path, bool map, sotto_error *err) {
     *out = NULL;
     sotto_mil_package *p = calloc(1, sizeof *p);
     if (!p) return sotto_fail_memory(err, "a package");
-    sotto_status status = load(p, path, err);
+    sotto_status status = load(p, path, map, err);
     if (status == SOTTO_OK)
         *out = p;
     else

@@ -248,13 +248,15 @@ sotto_status sotto_program_open(sotto_program **out, const char *path, const sot
                                 sotto_error *err) {
     sotto_mil_package *package;
     *out = NULL;
-    SOTTO_TRY(sotto_mil_package_open(&package, path, err));
+    SOTTO_TRY(sotto_mil_package_open(&package, path, !opt || !opt->no_map, err));
     sotto_status status = sotto_program_prepare(out, &package->program, package->model.size + package->weights.size,
                                                 opt, err);
     if (status != SOTTO_OK) {
         sotto_mil_package_close(package);
         return sotto_fail_prefix(err, status, "%s", path);
     }
+    /* What became blocks is not needed as codes; what stays in fp16 comes back when it is read. */
+    if (!(*out)->options.look_only) sotto_file_advise_done(&package->weights, 0, package->weights.size);
     (*out)->package = package;
     return SOTTO_OK;
 }

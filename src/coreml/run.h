@@ -79,11 +79,19 @@ struct sotto_program {
     size_t                    constants_left; /* bytes: many constants can name the same bytes of a file */
 };
 
-typedef struct sotto_mil_block { /* before the memory of a tensor */
+enum { SOTTO_MIL_BLOCK_HEAD = 64 };
+typedef struct sotto_mil_block { /* before the memory of a tensor, in those bytes */
     struct sotto_mil_block *next;
     size_t                  n_bytes;
     int32_t                 size_class;
 } sotto_mil_block;
+
+/* Memory comes in powers of two, from 256 bytes on: the exponent; SOTTO_MIL_CLASSES: too much. */
+static inline int32_t sotto_mil_size_class(uint64_t n_bytes) {
+    int32_t k = 8;
+    while (k < SOTTO_MIL_CLASSES && (uint64_t)1 << k < n_bytes) k++;
+    return k;
+}
 
 struct sotto_program_state {
     sotto_program    *program;

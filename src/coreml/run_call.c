@@ -5,16 +5,13 @@
 
 #include <stdlib.h>
 
-enum { BLOCK_HEAD = 64, CLASS_MIN = 8 /* 256 bytes */ };
-
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
 static void *take(sotto_mil_run *r, size_t n) {
-    size_t  n_bytes;
-    int32_t k = CLASS_MIN;
+    size_t n_bytes;
     if (!sotto_size_mul(n, sizeof(float), &n_bytes)) n_bytes = SIZE_MAX;
-    while (k < SOTTO_MIL_CLASSES && (size_t)1 << k < n_bytes) k++;
-    size_t           size = ((size_t)1 << k) + BLOCK_HEAD;
+    int32_t          k = sotto_mil_size_class(n_bytes);
+    size_t           size = ((size_t)1 << k) + SOTTO_MIL_BLOCK_HEAD;
     sotto_mil_block *b = k < SOTTO_MIL_CLASSES ? r->st->free_blocks[k] : NULL;
     if (b) {
         r->st->free_blocks[k] = b->next;
@@ -32,12 +29,12 @@ static void *take(sotto_mil_run *r, size_t n) {
         r->st->taken += size;
         *b = (sotto_mil_block){.n_bytes = size, .size_class = k};
     }
-    return (uint8_t *)b + BLOCK_HEAD;
+    return (uint8_t *)b + SOTTO_MIL_BLOCK_HEAD;
 }
 
 static void give_back(sotto_program_state *st, sotto_mil_tensor *t) {
     if (t->owned) {
-        sotto_mil_block *b = (sotto_mil_block *)(void *)((uint8_t *)t->f - BLOCK_HEAD);
+        sotto_mil_block *b = (sotto_mil_block *)(void *)((uint8_t *)t->f - SOTTO_MIL_BLOCK_HEAD);
         b->next = st->free_blocks[b->size_class];
         st->free_blocks[b->size_class] = b;
     }
@@ -140,6 +137,8 @@ void sotto_mil_round(const sotto_program *p, sotto_mil_tensor *t) {
 
 sotto_status sotto_program_state_open(sotto_program_state **out, sotto_program *p, sotto_error *err) {
     *out = NULL;
+    if (p->options.look_only)
+        return sotto_fail(err, SOTTO_INVALID, "the program was opened to be looked at: open it anew to run it");
     sotto_program_state *st = calloc(1, sizeof *st);
     if (!st) return sotto_fail_memory(err, "a state");
     sotto_status status = SOTTO_OK;

@@ -77,6 +77,11 @@ static const sotto_mil_value *value_of(const sotto_program *p, const sotto_mil_o
     return arg->value ? arg->value : arg->n == 1 ? p->f->vars[arg->vars[0]].value : NULL;
 }
 
+static int nibble(const void *data, size_t i) {
+    int code = ((const uint8_t *)data)[i / 2] >> (i % 2 * 4) & 15;
+    return code >= 8 ? code - 16 : code;
+}
+
 static const char *find_parts(const sotto_program *p, const sotto_mil_op *op, parts *w) {
     w->data = value_of(p, op, "data"), w->scale = value_of(p, op, "scale"), w->offset = value_of(p, op, "offset");
     if (!w->data || !w->scale || (sotto_mil_arg_find(op, "offset") && !w->offset))
@@ -92,20 +97,17 @@ static const char *find_parts(const sotto_program *p, const sotto_mil_op *op, pa
                       w->offset->type.rank != 2 || memcmp(w->offset->type.dim, s->dim, 2 * sizeof *s->dim) != 0))
         return "only int4 offsets of int4 codes, one for each scale, are supported";
     w->rows = (size_t)d->dim[0], w->cols = (size_t)d->dim[1], w->scales = (size_t)s->dim[1];
+    for (size_t i = 0; w->offset && i < w->rows * w->scales; i++)
+        if (nibble(w->offset->data, i) != 0 && nibble(w->offset->data, i) != -1)
+            return "only offsets of 0 and -1 are supported";
     return NULL;
 }
 
-static int nibble(const void *data, size_t i) {
-    int code = ((const uint8_t *)data)[i / 2] >> (i % 2 * 4) & 15;
-    return code >= 8 ? code - 16 : code;
-}
-
 /* A q4_0 block is d * (q - 8): a code without offset is q = code + 8, and scale * (code + 1) is -scale * (q - 8) of
- * q = 7 - code. Other offsets have no such form: false. */
-static bool pack_q4_0(const parts *w, sotto_block_q4_0 *to, size_t block) {
+ * q = 7 - code. Other offsets have no such form. */
+static void pack_q4_0(const parts *w, sotto_block_q4_0 *to, size_t block) {
     size_t   first = block * 32, scale = first / (w->cols / w->scales);
     int      offset = w->offset ? nibble(w->offset->data, scale) : 0, q[32];
-    if (offset != 0 && offset != -1) return false;
     memcpy(&to->d, (const uint8_t *)w->scale->data + 2 * scale, sizeof to->d);
     for (size_t i = 0; i < 32; i++) {
         int code = nibble(w->data->data, first + i);
@@ -113,7 +115,6 @@ static bool pack_q4_0(const parts *w, sotto_block_q4_0 *to, size_t block) {
     }
     if (offset) to->d ^= 0x8000;
     for (size_t i = 0; i < 16; i++) to->qs[i] = (uint8_t)(q[i] | q[i + 16] << 4);
-    return true;
 }
 
 static void pack_q8_0(const parts *w, sotto_block_q8_0 *to, size_t block) {
@@ -130,16 +131,16 @@ static sotto_status from_codes(sotto_program *p, const sotto_mil_op *op, sotto_m
     uint8_t *to;
     m->dtype = w.data->type.dtype == SOTTO_MIL_I4 ? SOTTO_Q4_0 : SOTTO_Q8_0;
     size_t n_bytes = sotto_dtype_get(m->dtype)->block_bytes;
+    m->rows = (int32_t)w.rows, m->cols = (int32_t)w.cols, m->row_bytes = w.cols / 32 * n_bytes;
+    if (p->options.look_only) return m->data = w.data->data, SOTTO_OK; /* something that is there */
     if (!(to = take(p, n_blocks, n_bytes, err))) return SOTTO_LIMIT;
     for (size_t i = 0; i < n_blocks; i++) {
         if (m->dtype == SOTTO_Q8_0)
             pack_q8_0(&w, (sotto_block_q8_0 *)(void *)(to + i * n_bytes), i);
-        else if (!pack_q4_0(&w, (sotto_block_q4_0 *)(void *)(to + i * n_bytes), i))
-            return sotto_fail(err, SOTTO_UNSUPPORTED, "%.80s (%s): only offsets of 0 and -1 are supported", op->name,
-                              op->type);
+        else
+            pack_q4_0(&w, (sotto_block_q4_0 *)(void *)(to + i * n_bytes), i);
     }
     m->data = to;
-    m->rows = (int32_t)w.rows, m->cols = (int32_t)w.cols, m->row_bytes = w.cols / 32 * n_bytes;
     return SOTTO_OK;
 }
 

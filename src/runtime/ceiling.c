@@ -1,7 +1,7 @@
 /* What this machine can do at most, beside which a benchmark's figures mean something: memory read by every
  * thread at once, and multiply-accumulates in registers. Each is warmed up once and then measured for a
  * quarter second. */
-#include "runtime/session.h"
+#include "runtime/engine.h"
 
 enum { CHUNKS_PER_THREAD = 8 };
 #define MEASURE_NS 250000000u
@@ -107,5 +107,5 @@ sotto_status sotto_ceiling_measure(sotto_model *model, sotto_ceiling *out, sotto
 }
 
 uint64_t sotto_session_cache_read_bytes(const sotto_session *s, int32_t depth) {
-    return sotto_kv_read_bytes(&s->model->transformer->config, s->kv.dtype, depth);
+    return s->model->engine->read_bytes(s, depth);
 }

@@ -151,7 +151,7 @@ sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const
     if (!g) return sotto_fail_memory(err, "a generator");
     g->session = s;
     g->options = o;
-    g->n_vocab = s->model->transformer->config.n_vocab;
+    g->n_vocab = s->model->info.n_vocab;
     g->options.top_logprobs = SOTTO_MIN(o.top_logprobs, g->n_vocab);
     sotto_status status = allocate(g, s->model) ? open_sampler(g, s->model, o.sampling, err)
                                                 : sotto_fail_memory(err, "a generator");

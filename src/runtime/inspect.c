@@ -6,7 +6,7 @@
  *    "metadata":{...},"memory":{...},"problems":[...]}
  *
  * json_pack takes the references that it is given, and fails as a whole when one of them is NULL: memory. */
-#include "runtime/runtime.h"
+#include "runtime/engine.h"
 
 #include <stdlib.h>
 
@@ -204,12 +204,50 @@ static json_t *inspect(sotto_checkpoint *c, const char *path) {
     return NULL;
 }
 
-sotto_status sotto_inspect(const char *path, sotto_bytes *json, sotto_error *err) {
+/* ---- packages ------------------------------------------------------------------------------------------ */
+
+static bool put_package_config(json_t *doc, const char *path) {
+    const sotto_model_options o = sotto_model_options_default();
+    struct sotto_model       *m = calloc(1, sizeof *m);
+    sotto_error               why;
+    if (!m) return false;
+    sotto_status            status = sotto_model_open_engine(m, path, &o, true, &why);
+    const sotto_model_info *i = &m->info;
+    bool ok = put(doc, "config", status, status ? NULL : json_pack("{s:i, s:i, s:i, s:i}", "n_layers", i->n_layers,
+                                                                   "n_embd", i->n_embd, "n_vocab", i->n_vocab,
+                                                                   "context_length", i->context_length), &why);
+    if (!status && ok)
+        ok = json_object_set_new(doc, "family", text(sotto_str_from(i->family))) == 0 &&
+             json_object_set_new(doc, "name", text(sotto_str_from(i->name))) == 0;
+    sotto_model_close(m);
+    return ok;
+}
+
+static sotto_status inspect_package(json_t **doc, const char *path, sotto_error *err) {
+    sotto_checkpoint *c;
+    sotto_error       why;
+    SOTTO_TRY(sotto_package_look(path, doc, &c, &why, err));
+    bool ok = put_package_config(*doc, path) && put_memory(*doc, path) &&
+              (c ? put_text(*doc, c) : put(*doc, "tokenizer", why.status, NULL, &why));
+    sotto_checkpoint_close(c);
+    if (ok) return SOTTO_OK;
+    json_decref(*doc);
+    *doc = NULL;
+    return sotto_fail_memory(err, "the description of a package");
+}
+
+static sotto_status inspect_checkpoint(json_t **doc, const char *path, sotto_error *err) {
     sotto_checkpoint *c;
     SOTTO_TRY(sotto_checkpoint_open(&c, path, NULL, err));
-    json_t *doc = inspect(c, path);
+    *doc = inspect(c, path);
     sotto_checkpoint_close(c);
-    char *out = doc ? json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    return *doc ? SOTTO_OK : sotto_fail_memory(err, "the description of a model");
+}
+
+sotto_status sotto_inspect(const char *path, sotto_bytes *json, sotto_error *err) {
+    json_t *doc;
+    SOTTO_TRY((sotto_package_is(path) ? inspect_package : inspect_checkpoint)(&doc, path, err));
+    char *out = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(doc);
     if (!out) return sotto_fail_memory(err, "the description of a model");
     *json = (sotto_bytes){out, strlen(out)};

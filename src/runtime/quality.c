@@ -228,7 +228,7 @@ static sotto_status same_token(const sotto_model *a, const sotto_model *b, int32
 
 /* A file may name fewer tokens than the model has logits, and its conversion pads the names: what both name counts. */
 static sotto_status check_vocabularies(const sotto_model *a, const sotto_model *b, sotto_error *err) {
-    int32_t n = a->transformer->config.n_vocab, other = b->transformer->config.n_vocab;
+    int32_t n = a->info.n_vocab, other = b->info.n_vocab;
     if (n != other)
         return sotto_fail(err, SOTTO_MISMATCH,
                           "the models have different vocabularies, of %d and %d tokens: only forms of one model, or "
@@ -248,8 +248,8 @@ static sotto_status check_vocabularies(const sotto_model *a, const sotto_model *
 }
 
 static sotto_status choose_window(measure *m, int32_t wanted, sotto_error *err) {
-    int32_t longest = m->sides[0].model->transformer->config.context_length;
-    if (m->sides[1].model) longest = SOTTO_MIN(longest, m->sides[1].model->transformer->config.context_length);
+    int32_t longest = m->sides[0].model->info.context_length;
+    if (m->sides[1].model) longest = SOTTO_MIN(longest, m->sides[1].model->info.context_length);
     if (wanted == 0) wanted = SOTTO_MIN((int32_t)WINDOW_DEFAULT, longest);
     if (wanted < TOKENS_MIN || wanted > longest)
         return sotto_fail(err, SOTTO_INVALID, "a window of %d tokens: choose %d to %d, the longest context here",
@@ -289,7 +289,7 @@ static sotto_status open_side(side *s, const measure *m, sotto_error *err) {
 }
 
 static sotto_status prepare(measure *m, const sotto_quality_options *o, sotto_error *err) {
-    m->n_vocab = m->sides[0].model->transformer->config.n_vocab;
+    m->n_vocab = m->sides[0].model->info.n_vocab;
     if (m->sides[1].model) SOTTO_TRY(check_vocabularies(m->sides[0].model, m->sides[1].model, err));
     SOTTO_TRY(tokenize(m, o, err));
     SOTTO_TRY(choose_window(m, o->window, err));
@@ -299,6 +299,9 @@ static sotto_status prepare(measure *m, const sotto_quality_options *o, sotto_er
     if (!m->ids || (m->sides[1].model && !m->kls)) return sotto_fail_memory(err, "the measurement");
     for (int k = 0; k < 2 && m->sides[k].model; k++) SOTTO_TRY(open_side(&m->sides[k], m, err));
     if (!o->collect) return SOTTO_OK;
+    if (!m->sides[0].model->transformer)
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "what a Core ML package's matrices read cannot be collected: take the "
+                          "model that it was made from");
     SOTTO_TRY(sotto_importance_open(&m->importance, m->sides[0].model->transformer, err));
     m->sides[0].session->observer = sotto_importance_observer(m->importance);
     return SOTTO_OK;

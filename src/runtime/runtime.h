@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-#include <sotto/sotto.h>
+#include <sotto/coreml.h>
 
 #include "grammar/grammar.h"
 #include "kernels/kernels.h"
@@ -13,13 +13,16 @@
 #include "text/text.h"
 
 struct sotto_model {
-    sotto_checkpoint        *checkpoint;
+    const struct sotto_engine *engine;          /* what computes its tokens */
+    sotto_model_info         info;              /* as far as the engine knows it */
+    sotto_checkpoint        *checkpoint;        /* of a package: its tokenizer's */
     sotto_tokenizer         *tokenizer;
-    sotto_transformer       *transformer;
+    sotto_transformer       *transformer;       /* of the native engine */
+    sotto_program           *program;           /* of that of packages */
     const sotto_chat_format *chat_format;       /* NULL: none known... */
     sotto_error              chat_format_error; /* ... and why */
     sotto_kernels            kernels;
-    sotto_pool              *pool;
+    sotto_pool              *pool;              /* the engine's */
     _Atomic(struct sotto_vocabulary *) vocabulary; /* NULL until a grammar is first used */
     uint64_t                 fingerprint; /* of the configuration and weights' layout: guards saved sessions */
 };

@@ -1,40 +1,33 @@
 /* Sessions: one timeline of tokens over a model. */
-#include "runtime/session.h"
+#include "runtime/engine.h"
 
 #include <stdlib.h>
 
-enum { CONTEXT_DEFAULT = 8192, BATCH_DEFAULT = 512, BATCH_MAX = 8192 };
+enum { CONTEXT_DEFAULT = 8192, BATCH_MAX = 8192 };
 
 sotto_session_options sotto_session_options_default(void) { return (sotto_session_options){0}; }
 
-static const sotto_dtype cache_dtypes[] = {
-    [SOTTO_CACHE_F16] = SOTTO_F16, [SOTTO_CACHE_Q8_0] = SOTTO_Q8_0, [SOTTO_CACHE_F32] = SOTTO_F32};
-
-static sotto_dtype cache_dtype(const sotto_session_options *o) { return cache_dtypes[o->cache_type]; }
-
-static sotto_status resolve(sotto_session_options *o, const sotto_session_options *given, const sotto_config *c,
+static sotto_status resolve(sotto_session_options *o, const sotto_session_options *given, const sotto_model *m,
                             sotto_error *err) {
+    const int32_t most = m->info.context_length;
     *o = given ? *given : sotto_session_options_default();
-    if (o->context == 0) o->context = SOTTO_MIN(c->context_length, (int32_t)CONTEXT_DEFAULT);
-    if (o->batch == 0) o->batch = BATCH_DEFAULT;
+    if (o->context == 0) o->context = SOTTO_MIN(most, (int32_t)CONTEXT_DEFAULT);
+    if (o->batch == 0) o->batch = m->engine->batch;
     o->batch = SOTTO_MIN(o->batch, o->context);
-    if (o->context < 1 || o->context > c->context_length)
+    if (o->context < 1 || o->context > most)
         return sotto_fail(err, SOTTO_INVALID, "a context of %d tokens: this model takes 1 to %d", (int)o->context,
-                          (int)c->context_length);
+                          (int)most);
     if (o->batch < 1 || o->batch > BATCH_MAX)
         return sotto_fail(err, SOTTO_INVALID, "a batch of %d tokens: choose 1 to %d", (int)o->batch, (int)BATCH_MAX);
-    if ((unsigned)o->cache_type >= SOTTO_COUNT(cache_dtypes))
+    if ((unsigned)o->cache_type > SOTTO_CACHE_F32)
         return sotto_fail(err, SOTTO_INVALID, "cache type %d does not exist", (int)o->cache_type);
     return SOTTO_OK;
 }
 
-static void budget(sotto_memory *out, const sotto_config *c, uint64_t weights, const sotto_session_options *o,
-                   int32_t threads) {
+static void budget(sotto_memory *out, const sotto_model *m, const sotto_session_options *o) {
+    m->engine->budget(m, o, out);
     out->context = o->context;
-    out->weights_bytes = weights;
-    out->cache_bytes = sotto_kv_bytes(c, cache_dtype(o), o->context, o->batch);
-    out->scratch_bytes = sotto_workspace_bytes(c, o->batch, o->context, threads) +
-                         (uint64_t)c->n_vocab * sizeof(float) + (uint64_t)o->context * sizeof(int32_t);
+    out->scratch_bytes += (uint64_t)m->info.n_vocab * sizeof(float) + (uint64_t)o->context * sizeof(int32_t);
     out->total_bytes = out->weights_bytes + out->cache_bytes + out->scratch_bytes;
 }
 
@@ -51,43 +44,37 @@ static sotto_status check_limit(const sotto_memory *m, uint64_t limit, sotto_err
 
 sotto_status sotto_memory_estimate(const char *path, const sotto_session_options *opt, sotto_memory *out,
                                    sotto_error *err) {
-    sotto_checkpoint     *c = NULL;
-    sotto_transformer    *t = NULL;
-    sotto_session_options o;
-    sotto_memory          m;
-    sotto_status          status = sotto_checkpoint_open(&c, path, NULL, err);
-    if (status == SOTTO_OK) status = sotto_transformer_open(&t, c, err);
-    if (status == SOTTO_OK) status = resolve(&o, opt, &t->config, err);
+    const sotto_model_options model_options = sotto_model_options_default();
+    sotto_session_options     o;
+    sotto_memory              m;
+    sotto_model              *model = calloc(1, sizeof *model);
+    if (!model) return sotto_fail_memory(err, "a model");
+    sotto_status status = sotto_model_open_engine(model, path, &model_options, true, err);
+    if (status == SOTTO_OK) status = resolve(&o, opt, model, err);
     if (status == SOTTO_OK) {
-        budget(&m, &t->config, c->n_bytes, &o, sotto_cpu_physical_cores());
+        budget(&m, model, &o);
         status = check_limit(&m, o.memory_limit, err);
     }
     if (status == SOTTO_OK) *out = m;
-    sotto_transformer_close(t);
-    sotto_checkpoint_close(c);
+    sotto_model_close(model);
     return status;
 }
 
 sotto_status sotto_session_open(sotto_session **out, sotto_model *model, const sotto_session_options *opt,
                                 sotto_error *err) {
-    const sotto_config *c = &model->transformer->config;
-    int32_t             threads = sotto_pool_threads(model->pool);
-    sotto_memory        m;
-    sotto_session      *s = calloc(1, sizeof *s);
+    sotto_memory   m;
+    sotto_session *s = calloc(1, sizeof *s);
     if (!s) return sotto_fail_memory(err, "a session");
     s->model = model;
-    sotto_status status = resolve(&s->options, opt, c, err);
+    sotto_status status = resolve(&s->options, opt, model, err);
     if (status == SOTTO_OK) {
-        budget(&m, c, model->checkpoint->n_bytes, &s->options, threads);
+        budget(&m, model, &s->options);
         status = check_limit(&m, s->options.memory_limit, err);
     }
-    if (status == SOTTO_OK) status = sotto_kv_open(&s->kv, c, cache_dtype(&s->options), s->options.context, err);
-    if (status == SOTTO_OK)
-        status = sotto_workspace_open(&s->workspace, model->transformer, s->options.batch, s->options.context,
-                                      threads, err);
+    if (status == SOTTO_OK) status = model->engine->session_open(s, err);
     if (status == SOTTO_OK) {
         s->tokens = calloc((size_t)s->options.context, sizeof *s->tokens);
-        s->logits = calloc((size_t)c->n_vocab, sizeof *s->logits);
+        s->logits = calloc((size_t)model->info.n_vocab, sizeof *s->logits);
         if (!s->tokens || !s->logits) status = sotto_fail_memory(err, "a session");
     }
     if (status != SOTTO_OK) {
@@ -100,8 +87,7 @@ sotto_status sotto_session_open(sotto_session **out, sotto_model *model, const s
 
 void sotto_session_close(sotto_session *s) {
     if (!s) return;
-    sotto_kv_close(&s->kv);
-    sotto_workspace_close(s->workspace);
+    s->model->engine->session_close(s);
     free(s->tokens);
     free(s->logits);
     free(s);
@@ -114,7 +100,7 @@ void sotto_session_set_cancel(sotto_session *s, const volatile int *cancel) { s-
 /* ---- evaluating ---------------------------------------------------------------------------------------- */
 
 static sotto_status check_tokens(const sotto_session *s, size_t at, const int32_t *ids, size_t n, sotto_error *err) {
-    int32_t n_vocab = s->model->transformer->config.n_vocab;
+    int32_t n_vocab = s->model->info.n_vocab;
     if (n > (size_t)s->options.context || at > (size_t)s->options.context - n)
         return sotto_fail(err, SOTTO_CONTEXT_FULL,
                           "%zu tokens do not fit a context of %d: shorten the prompt, choose a larger "
@@ -129,13 +115,7 @@ static sotto_status check_tokens(const sotto_session *s, size_t at, const int32_
 
 /* Evaluate checked tokens batch by batch. `all`: logits of every token, else NULL. What is done stays done. */
 static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, float *all, sotto_error *err) {
-    const sotto_forward f = {.transformer = s->model->transformer,
-                             .kernels = &s->model->kernels,
-                             .pool = s->model->pool,
-                             .workspace = s->workspace,
-                             .kv = &s->kv,
-                             .observer = s->observer};
-    size_t n_vocab = (size_t)f.transformer->config.n_vocab;
+    size_t n_vocab = (size_t)s->model->info.n_vocab;
     for (size_t done = 0; done < n;) {
         if ((s->cancel && *s->cancel) ||
             (s->options.progress && !s->options.progress(s->options.progress_user, done, n)))
@@ -143,8 +123,10 @@ static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, flo
         int32_t step = (int32_t)SOTTO_MIN((size_t)s->options.batch, n - done);
         bool    last = done + (size_t)step == n;
         s->has_logits = false;
-        memmove(s->tokens + s->kv.n, ids + done, (size_t)step * sizeof *ids);
-        sotto_forward_run(&f, ids + done, step, all ? step : last ? 1 : 0, all ? all + done * n_vocab : s->logits);
+        memmove(s->tokens + s->n, ids + done, (size_t)step * sizeof *ids);
+        SOTTO_TRY(s->model->engine->run(s, ids + done, step, all ? step : last ? 1 : 0,
+                                        all ? all + done * n_vocab : s->logits, err));
+        s->n += step;
         done += (size_t)step;
         if (last && all) memcpy(s->logits, all + (n - 1) * n_vocab, n_vocab * sizeof *all);
         s->has_logits = last;
@@ -154,41 +136,47 @@ static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, flo
 }
 
 sotto_status sotto_session_append(sotto_session *s, const int32_t *ids, size_t n, sotto_error *err) {
-    SOTTO_TRY(check_tokens(s, (size_t)s->kv.n, ids, n, err));
+    SOTTO_TRY(check_tokens(s, (size_t)s->n, ids, n, err));
     return evaluate(s, ids, n, NULL, err);
 }
 
 sotto_status sotto_session_append_logits(sotto_session *s, const int32_t *ids, size_t n, float *logits,
                                          sotto_error *err) {
-    SOTTO_TRY(check_tokens(s, (size_t)s->kv.n, ids, n, err));
+    SOTTO_TRY(check_tokens(s, (size_t)s->n, ids, n, err));
     return evaluate(s, ids, n, logits, err);
+}
+
+static bool rewind_to(sotto_session *s, size_t n) {
+    if (!s->model->engine->rewind(s, (int32_t)n)) return false;
+    s->n = (int32_t)n;
+    return true;
 }
 
 sotto_status sotto_session_sync(sotto_session *s, const int32_t *ids, size_t n, sotto_error *err) {
     SOTTO_TRY(check_tokens(s, 0, ids, n, err));
-    size_t keep = 0, have = (size_t)s->kv.n;
+    size_t keep = 0, have = (size_t)s->n;
     /* After sliding the cache holds what other tokens once saw: it serves to go on, not to begin anew elsewhere. */
     while (keep < n && keep < have && ids[keep] == s->tokens[keep]) keep++;
     if (s->slid && keep < have) keep = 0;
     if (keep == n && keep > 0 && !(keep == have && s->has_logits)) keep--; /* the last token again, for its logits */
-    if (!sotto_kv_rewind(&s->kv, (int32_t)keep)) {
+    if (!rewind_to(s, keep)) {
         keep = 0;
-        (void)sotto_kv_rewind(&s->kv, 0);
+        (void)rewind_to(s, 0);
     }
     if (keep == 0) s->slid = false;
     if (keep < have || keep < n) s->has_logits = false;
     s->kept = keep;
     s->computed = n - keep;
     sotto_status status = evaluate(s, ids + keep, n - keep, NULL, err);
-    sotto_kv_set_mark(&s->kv, (int32_t)SOTTO_MIN(keep, (size_t)s->kv.n));
+    s->model->engine->mark(s, (int32_t)SOTTO_MIN(keep, (size_t)s->n));
     return status;
 }
 
 sotto_status sotto_session_rewind(sotto_session *s, size_t n, sotto_error *err) {
-    if (n > (size_t)s->kv.n)
-        return sotto_fail(err, SOTTO_INVALID, "cannot rewind to %zu tokens: the session has %d", n, (int)s->kv.n);
-    if (n == (size_t)s->kv.n) return SOTTO_OK;
-    if (!sotto_kv_rewind(&s->kv, (int32_t)n))
+    if (n > (size_t)s->n)
+        return sotto_fail(err, SOTTO_INVALID, "cannot rewind to %zu tokens: the session has %d", n, (int)s->n);
+    if (n == (size_t)s->n) return SOTTO_OK;
+    if (!rewind_to(s, n))
         return sotto_fail(err, SOTTO_INVALID,
                           "cannot rewind to %zu tokens: its sliding-window layers no longer hold what came "
                           "before; sync to the tokens instead",
@@ -198,20 +186,20 @@ sotto_status sotto_session_rewind(sotto_session *s, size_t n, sotto_error *err) 
 }
 
 sotto_status sotto_session_drop(sotto_session *s, size_t begin, size_t end, sotto_error *err) {
-    if (begin > end || end > (size_t)s->kv.n)
-        return sotto_fail(err, SOTTO_INVALID, "cannot drop the tokens %zu to %zu of %d", begin, end, (int)s->kv.n);
-    size_t n = (size_t)s->kv.n;
+    if (begin > end || end > (size_t)s->n)
+        return sotto_fail(err, SOTTO_INVALID, "cannot drop the tokens %zu to %zu of %d", begin, end, (int)s->n);
+    size_t n = (size_t)s->n;
     if (begin == end) return SOTTO_OK;
-    SOTTO_TRY(sotto_kv_drop(&s->kv, &s->model->kernels, (int32_t)begin, (int32_t)end, err));
+    SOTTO_TRY(s->model->engine->drop(s, (int32_t)begin, (int32_t)end, err));
     memmove(s->tokens + begin, s->tokens + end, (n - end) * sizeof *s->tokens);
-    s->slid = true;
+    s->n -= (int32_t)(end - begin);
     return SOTTO_OK;
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------- */
 
 const int32_t *sotto_session_tokens(const sotto_session *s, size_t *n) {
-    *n = (size_t)s->kv.n;
+    *n = (size_t)s->n;
     return s->tokens;
 }
 

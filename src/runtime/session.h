@@ -7,12 +7,14 @@
 struct sotto_session {
     sotto_model          *model;
     sotto_session_options options; /* context and batch resolved */
-    sotto_kv              kv;
+    sotto_kv              kv;        /* of the native engine, as is the workspace */
     sotto_workspace      *workspace;
-    int32_t              *tokens;  /* [context]; the first kv.n are evaluated */
-    float                *logits;  /* [n_vocab] */
+    sotto_program_state  *state;     /* of that of packages */
+    int32_t              *tokens;    /* [context]; the first n are evaluated */
+    int32_t               n;
+    float                *logits;    /* [n_vocab] */
     bool                  has_logits;
-    bool                  slid;    /* tokens were dropped: the cache is no longer that of a fresh session */
+    bool                  slid;      /* tokens were dropped: the cache is no longer that of a fresh session */
     size_t                kept, computed; /* of the last sync */
     const sotto_observer *observer;       /* of what is computed for this session; NULL: none */
     const volatile int   *cancel;         /* may be NULL */

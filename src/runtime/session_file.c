@@ -23,6 +23,14 @@ typedef struct file_header {
 
 static const char MAGIC[8] = {'s', 'o', 't', 't', 'o', 'k', 'v', '1'};
 
+/* The cache of a program is its own. */
+static sotto_status check_kind(const sotto_session *s, sotto_error *err) {
+    if (s->model->transformer) return SOTTO_OK;
+    return sotto_fail(err, SOTTO_UNSUPPORTED,
+                      "a session with a Core ML package cannot be saved or restored: its program keeps the cache to "
+                      "itself; keep the conversation, and it is computed again");
+}
+
 /* ---- saving -------------------------------------------------------------------------------------------- */
 
 typedef struct saver {
@@ -67,6 +75,7 @@ static sotto_status put_all(saver *out, const sotto_session *s, sotto_error *err
 
 sotto_status sotto_session_save(const sotto_session *s, const char *path, sotto_error *err) {
     saver out = {0};
+    SOTTO_TRY(check_kind(s, err));
     SOTTO_TRY(sotto_writer_open(&out.writer, path, err));
     sotto_status status = put_all(&out, s, err);
     if (status == SOTTO_OK) return sotto_writer_commit(out.writer, err);
@@ -171,7 +180,7 @@ sotto_status sotto_session_parse(sotto_session *s, const uint8_t *bytes, size_t 
     if (status == SOTTO_OK) {
         (void)sotto_kv_rewind(&s->kv, 0);
         memcpy(s->kv.layers, layers, n_layers * sizeof *layers);
-        s->kv.n = h.n_tokens;
+        s->n = s->kv.n = h.n_tokens;
         s->kv.mark = h.mark;
         r = (parser){bytes + sizeof h + n_layers * sizeof layers->floor, n, 0};
         if (h.n_tokens)
@@ -188,6 +197,7 @@ sotto_status sotto_session_parse(sotto_session *s, const uint8_t *bytes, size_t 
 
 sotto_status sotto_session_restore(sotto_session *s, const char *path, sotto_error *err) {
     sotto_file f;
+    SOTTO_TRY(check_kind(s, err));
     SOTTO_TRY(sotto_file_open(&f, path, true, err));
     sotto_status status = sotto_session_parse(s, f.data, f.size, true, err);
     sotto_file_close(&f);

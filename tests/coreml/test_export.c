@@ -27,7 +27,7 @@ static void check_export(const char *model, const char *package, sotto_export_op
 static sotto_mil_package *open_package(const char *name) {
     sotto_mil_package *p;
     sotto_error        err = {0};
-    CHECK_OK(sotto_mil_package_open(&p, in_folder(name), &err), err);
+    CHECK_OK(sotto_mil_package_open(&p, in_folder(name), true, &err), err);
     return p;
 }
 

@@ -220,7 +220,7 @@ TEST(a_package_of_apple_s_tools_is_read) {
     sotto_mil_package *p;
     sotto_error        err = {0};
     int                n_constexpr = 0, n_sdpa = 0;
-    CHECK_OK(sotto_mil_package_open(&p, "coreml/toy.mlpackage", &err), err);
+    CHECK_OK(sotto_mil_package_open(&p, "coreml/toy.mlpackage", true, &err), err);
     const sotto_mil_function *f = p ? sotto_mil_function_find(&p->program, "main") : NULL;
     CHECK(f && f->inputs.n == 2 && f->states.n == 2 && f->outputs.n == 1);
     for (int32_t i = 0; f && i < f->n_ops; i++) {
@@ -232,7 +232,7 @@ TEST(a_package_of_apple_s_tools_is_read) {
     CHECK_INT(n_constexpr, 9);
     CHECK_INT(n_sdpa, 2);
     sotto_mil_package_close(p);
-    CHECK_INT(sotto_mil_package_open(&p, "coreml/none.mlpackage", &err), SOTTO_NOT_FOUND);
+    CHECK_INT(sotto_mil_package_open(&p, "coreml/none.mlpackage", true, &err), SOTTO_NOT_FOUND);
 }
 
 TEST_MAIN()

@@ -138,9 +138,8 @@ static const char *fake_chat_format_stop(const sotto_chat_format *f, size_t i) {
 #define sotto_tokenizer_decode  fake_tokenizer_decode
 #include "runtime/sampling.c"
 
-static sotto_transformer transformer = {.config = {.n_vocab = N_VOCAB}};
-static sotto_model       model = {.transformer = &transformer};
-static sotto_session     session = {.model = &model};
+static sotto_model   model = {.info = {.n_vocab = N_VOCAB}};
+static sotto_session session = {.model = &model};
 static sotto_sampling    greedy = {.top_p = 1, .typical_p = 1, .repetition_penalty = 1, .dry_base = 1,
                                    .dry_allowed_length = 1, .seed = 1};
 
