@@ -71,6 +71,7 @@ static sotto_status drop(sotto_voice *v, sotto_error *err) {
 /* v->partial holds the final words. */
 static sotto_status commit(sotto_voice *v, sotto_error *err) {
     sotto_buf text = {0};
+    double    committed_ms = v->speech_end_ms + v->endpoint.silence_ms;
     sotto_voice_listen_end(v);
     sotto_status status = whole(v, v->partial.data, &text, err);
     bool         held = !status && v->speculated.len && strcmp(text.data, v->speculated.data) == 0;
@@ -81,7 +82,7 @@ static sotto_status commit(sotto_voice *v, sotto_error *err) {
     v->stats.n_held += held;
     sotto_mutex_lock(&v->shared.mutex);
     v->shared.latency.held = held;
-    v->shared.latency.committed = v->speech_end_ms + v->endpoint.silence_ms;
+    v->shared.latency.committed = committed_ms;
     v->shared.latency.recognized = sotto_voice_now(v);
     sotto_mutex_unlock(&v->shared.mutex);
     sotto_think_commit(v);

@@ -14,12 +14,12 @@
  * Options of this program: -m MODEL another model, -w print what was wrong, -t print the tables as Markdown. */
 #include "test.h"
 
-#include <ctype.h>
-
 #include <jansson.h>
 
 #include <sotto/sotto.h>
 #include <sotto/tools.h>
+
+#include "starter/same_call.h"
 
 #define STARTER "../models/starter/"
 #define ROUNDING 1.0 /* percent: of 250 conversations two may fall to the other side */
@@ -32,53 +32,6 @@ static sotto_session *session;
 static sotto_toolbox *toolbox; /* works expressions out */
 static json_t        *replies, *accuracy;
 
-/* ---- comparing ----------------------------------------------------------------------------------------- */
-
-static bool work_out(const char *expression, double *value) {
-    sotto_tool_result r = {0};
-    json_t           *call = json_pack("{s:s}", "expression", expression), *result = NULL;
-    char             *arguments = json_dumps(call, 0);
-    bool              ok = !sotto_toolbox_call(toolbox, "calculate", arguments, &r, NULL) && !r.failed &&
-              (result = json_object_get(json_loads(r.json, 0, NULL), "result")) && json_is_number(result);
-    if (ok) *value = json_number_value(result);
-    free(arguments);
-    json_decref(call);
-    sotto_tool_result_free(&r);
-    return ok;
-}
-
-static bool same_text(const char *a, const char *b) {
-    for (;;) {
-        while (isspace((unsigned char)*a) && (isspace((unsigned char)a[1]) || !a[1])) a++;
-        while (isspace((unsigned char)*b) && (isspace((unsigned char)b[1]) || !b[1])) b++;
-        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
-        if (!*a) return true;
-        a++, b++;
-    }
-}
-
-static bool same_argument(const char *name, const json_t *want, const json_t *got) {
-    double a, b;
-    if (json_is_number(want))
-        return json_is_number(got) && fabs(json_number_value(want) - json_number_value(got)) < 1e-6;
-    const char *x = json_string_value(want), *y = json_string_value(got);
-    if (!x || !y) return false;
-    if (strcmp(name, "expression") != 0) return same_text(x, y);
-    return work_out(x, &a) && work_out(y, &b) && fabs(a - b) <= 1e-6 * fmax(1, fabs(a));
-}
-
-static bool same_call(json_t *want, const sotto_tool_call *got) {
-    const char   *name;
-    const json_t *value;
-    json_t       *expected = json_object_get(want, "arguments"), *given = json_loads(got->arguments, 0, NULL);
-    bool          same = !got->error && strcmp(json_string_value(json_object_get(want, "name")), got->name) == 0 &&
-                json_object_size(expected) == json_object_size(given);
-    json_object_foreach(expected, name, value)
-        same = same && same_argument(name, value, json_object_get(given, name));
-    json_decref(given);
-    return same;
-}
-
 static const char *reply(const char *key) { return json_string_value(json_object_get(replies, key + 1)); }
 
 static bool right(const json_t *expect, const char *text, const sotto_generation *got) {
@@ -87,7 +40,9 @@ static bool right(const json_t *expect, const char *text, const sotto_generation
     json_array_foreach((json_t *)expect, i, one) {
         bool same = json_array_size(one) == got->n_calls;
         if (json_is_string(one)) same = !got->n_calls && strcmp(text, reply(json_string_value(one))) == 0;
-        else json_array_foreach(one, k, call) same = same && same_call(call, &got->calls[k]);
+        else
+            json_array_foreach(one, k, call) same = same && !got->calls[k].error &&
+                                                    same_call(toolbox, call, got->calls[k].name, got->calls[k].arguments);
         if (same) return true;
     }
     return false;
