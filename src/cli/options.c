@@ -259,29 +259,11 @@ static void forget_environment_lists(sotto_cli_settings *s) {
     memset(s->given, 0, sizeof s->given);
 }
 
-/* Folder of a file or folder, in place. */
-static void cut_last(char *path) {
-    char *slash = strrchr(path, '/');
-    if (slash) *slash = '\0';
-}
-
-/* The model that comes with sotto, from where it is installed or from the tree that this program was built in; NULL:
- * it is not there. */
+/* The model that comes with sotto; NULL: it is not there. */
 static const char *starter_model(sotto_cli_settings *s) {
-    enum { LEVELS = 2 }; /* above the program's folder: PREFIX/bin/sotto, TREE/build/sotto, TREE/build/VARIANT/sotto */
-    static const char *const places[] = {"share/sotto/" SOTTO_CLI_STARTER, "models/starter/" SOTTO_CLI_STARTER};
-    char                    *root = sotto_path_program();
-    const char              *found = NULL;
-    if (!root) return NULL;
-    cut_last(root);
-    for (size_t i = 0; i < LEVELS * SOTTO_COUNT(places) && !found; i++) {
-        if (i % SOTTO_COUNT(places) == 0) cut_last(root);
-        char *path = sotto_path_join(root, places[i % SOTTO_COUNT(places)]);
-        if (path && sotto_path_kind_of(path) == SOTTO_PATH_FILE)
-            found = sotto_arena_text(&s->arena, path, strlen(path));
-        free(path);
-    }
-    free(root);
+    char       *path = sotto_path_shipped("models/starter", SOTTO_CLI_STARTER);
+    const char *found = path ? sotto_arena_text(&s->arena, path, strlen(path)) : NULL;
+    free(path);
     return found;
 }
 

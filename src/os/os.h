@@ -43,6 +43,9 @@ typedef enum sotto_user_folder {
 char *sotto_path_user_folder(sotto_user_folder which);
 /* The file that this process runs; free() the result. NULL: out of memory or not known. */
 char *sotto_path_program(void);
+/* A file that comes with sotto: in share/sotto where this program is installed, in `folder` of the tree that it was
+ * built in. free() the result. NULL: it is not there. */
+char *sotto_path_shipped(const char *folder, const char *name);
 /* An empty file that only this user may read (mode 0600), where there is none. */
 sotto_status sotto_path_make_file(const char *path, sotto_error *err);
 

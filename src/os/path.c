@@ -101,6 +101,31 @@ char *sotto_path_program(void) {
 #endif
 }
 
+/* `folder`/`name` below `root`, if that is a file. */
+static char *file_below(const char *root, const char *folder, const char *name) {
+    char *path = sotto_path_join(root, folder);
+    char *file = path ? sotto_path_join(path, name) : NULL;
+    free(path);
+    if (file && sotto_path_kind_of(file) == SOTTO_PATH_FILE) return file;
+    free(file);
+    return NULL;
+}
+
+char *sotto_path_shipped(const char *folder, const char *name) {
+    enum { LEVELS = 3 }; /* above the program's folder: PREFIX/bin, TREE/build, TREE/build/VARIANT, .../tests */
+    char *root = sotto_path_program(), *found = NULL;
+    if (root) *strrchr(root, '/') = '\0';
+    for (int i = 0; root && i < LEVELS && !found; i++) {
+        char *slash = strrchr(root, '/');
+        if (!slash) break;
+        *slash = '\0';
+        found = file_below(root, "share/sotto", name);
+        if (!found) found = file_below(root, folder, name);
+    }
+    free(root);
+    return found;
+}
+
 sotto_status sotto_path_make_file(const char *path, sotto_error *err) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int code = errno;
