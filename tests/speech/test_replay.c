@@ -27,7 +27,8 @@ static void feed_ms(sotto_stt *s, int ms) {
 }
 
 TEST(partials_and_finals) {
-    sotto_stt  *s = open_text("# two requests\n400 Set the\n900   set the timer\r\n=0.75 set a timer\n\n= What time is it\n");
+    sotto_stt  *s = open_text("# two requests\n400 Set the\n900   set the timer\r\n=0.75 set a timer\n\n"
+                              "= What time is it\n");
     sotto_error err = {0};
     const char *text;
     float       confidence;

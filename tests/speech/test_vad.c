@@ -143,6 +143,62 @@ TEST(a_loud_room) {
     CHECK(s.snr_db < 15);
 }
 
+/* How many of `n` frames of white noise are voiced, at a level in dBFS. */
+static int feed_noise(sotto_vad *v, int n, double level_db, uint64_t *random) {
+    int voiced = 0;
+    for (; n > 0; n--) {
+        int16_t pcm[SOTTO_SPEECH_FRAME];
+        for (int i = 0; i < SOTTO_SPEECH_FRAME; i++) /* a uniform number in [-1, 1) is at -4.8 dB */
+            pcm[i] = (int16_t)(32767 * pow(10, (level_db + 4.8) / 20) * (double)test_random_float(random));
+        sotto_vad_frame f = sotto_vad_feed(v, pcm);
+        voiced += f.voiced;
+        CHECK(fabs((double)f.level_db - level_db) < 3);
+    }
+    return voiced;
+}
+
+static int feed_speech(sotto_vad *v, const spoken *s, int16_t divisor) {
+    int voiced = 0;
+    for (size_t at = s->begin; at + SOTTO_SPEECH_FRAME <= s->end; at += SOTTO_SPEECH_FRAME) {
+        int16_t pcm[SOTTO_SPEECH_FRAME];
+        for (int i = 0; i < SOTTO_SPEECH_FRAME; i++) pcm[i] = s->pcm[at + (size_t)i] / divisor;
+        voiced += sotto_vad_feed(v, pcm).voiced;
+    }
+    return voiced;
+}
+
+TEST(a_fan_becomes_the_room) {
+    sotto_vad  *v;
+    sotto_error err = {0};
+    uint64_t    random = 3;
+    spoken      s = spoken_by(0, "set a timer for five minutes", 0, 0);
+    int         frames = (int)(s.n / SOTTO_SPEECH_FRAME);
+    CHECK_OK(sotto_vad_open(&v, &err), err);
+    CHECK(feed_noise(v, 200, -65, &random) < 10);
+    CHECK(feed_noise(v, 300, -35, &random) < 300); /* switched on */
+    CHECK(feed_noise(v, 200, -35, &random) < 10);
+    CHECK(fabs((double)sotto_vad_feed(v, (int16_t[SOTTO_SPEECH_FRAME]){0}).noise_db + 35) < 4);
+    CHECK(feed_speech(v, &s, 1) > frames / 2); /* and somebody speaks */
+    CHECK(feed_noise(v, 100, -35, &random) < 30);
+    free(s.pcm);
+    sotto_vad_close(v);
+}
+
+TEST(quiet_speakers_and_early_ones) {
+    static const int16_t divisors[] = {1, 4, 16};
+    for (size_t i = 0; i < SOTTO_COUNT(divisors); i++) {
+        sotto_vad  *v;
+        sotto_error err = {0};
+        spoken      s = spoken_by(1, "remind me to call the dentist tomorrow", 0, 0);
+        int         frames = (int)(s.n / SOTTO_SPEECH_FRAME);
+        CHECK_OK(sotto_vad_open(&v, &err), err);
+        CHECK(feed_speech(v, &s, divisors[i]) > frames / 2); /* from the first frame on */
+        CHECK_INT(sotto_vad_feed(v, (int16_t[SOTTO_SPEECH_FRAME]){0}).snr_db > 20, 1);
+        free(s.pcm);
+        sotto_vad_close(v);
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc < 2 || strcmp(argv[1], "--table") != 0) return test_main(argc, argv);
     static const double snrs[] = {99, 20, 10};

@@ -148,7 +148,7 @@ class Model:
 
     def write(self, path):
         def log(p):
-            return f"{math.log10(p):.3f}" if p > 0 else "-99"
+            return f"{math.log10(p):.2f}" if p > 0 else "-99"
 
         with open(path, "w", encoding="utf-8") as out:
             out.write("Made by tools/speech/make_lm.py.\n\n\\data\\\n")
@@ -157,7 +157,7 @@ class Model:
             for order in (1, 2, 3):
                 out.write(f"\n\\{order}-grams:\n")
                 for g in sorted(self.probability[order - 1]):
-                    weight = f" {log(self.backoff[order - 1].get(g, 1))}" if order < 3 else ""
+                    weight = f" {log(self.backoff[order - 1][g])}" if order < 3 and g in self.backoff[order - 1] else ""
                     out.write(f"{log(self.probability[order - 1][g])} {' '.join(g)}{weight}\n")
             out.write("\n\\end\\\n")
 
@@ -168,7 +168,7 @@ def main():
     parser.add_argument("-n", type=int, default=60000, help="sentences")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dictionary", default=DICTIONARY)
-    parser.add_argument("--keep-bigrams", type=int, default=1, metavar="C", help="those that come at least C times")
+    parser.add_argument("--keep-bigrams", type=int, default=2, metavar="C", help="those that come at least C times")
     parser.add_argument("--keep-trigrams", type=int, default=2, metavar="C")
     parser.add_argument("--show", type=int, metavar="N", help="print N sentences and end")
     parser.add_argument("--said", nargs="+", metavar="FILE")
