@@ -20,6 +20,7 @@ static const float band_weight[BANDS] = {0.8f, 1.2f, 1.2f, 1.1f, 0.9f, 0.8f};
 #define STRONG_DB    (-38.0f) /* and vowels */
 #define SPEAKER_DB   (-27.0f) /* the loud parts of a speaker, to begin with */
 #define RANGE_DB     32.0f    /* below which to the speaker's level nothing is speech to act upon */
+#define DROP_DB      8.0f /* a frame that falls further is a gap in the recording, not a quieter room */
 #define SIGMA_MIN    1.2f
 #define SPEECH_SIGMA 7.0f
 #define LR_VOICE     4.5f /* weighted sum of log likelihood ratios that makes a frame voiced, */
@@ -127,7 +128,7 @@ static void follow_minimum(sotto_vad *v, const float x[BANDS]) {
     bool fresh = v->n_frames % MINIMUM_FRAMES == 0;
     if (fresh) v->stretch = (v->stretch + 1) % MINIMA;
     for (int b = 0; b < BANDS; b++) {
-        v->smooth[b] += 0.3f * (x[b] - v->smooth[b]);
+        v->smooth[b] += 0.3f * SOTTO_MAX(x[b] - v->smooth[b], -DROP_DB);
         float *least = &v->minima[v->stretch][b];
         *least = fresh ? v->smooth[b] : SOTTO_MIN(*least, v->smooth[b]);
     }
@@ -141,7 +142,7 @@ static float minimum(const sotto_vad *v, int b) {
 }
 
 static void follow_room(sotto_vad *v, int b, float x, bool voiced) {
-    float least = minimum(v, b), distance = x - v->noise[b];
+    float least = minimum(v, b), distance = SOTTO_MAX(x - v->noise[b], -DROP_DB);
     if (!voiced) {
         float rate = distance < 0 ? 0.08f : 0.04f;
         v->noise[b] += rate * distance;
