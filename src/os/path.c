@@ -111,16 +111,22 @@ static char *file_below(const char *root, const char *folder, const char *name) 
     return NULL;
 }
 
+/* Leaves the folder that holds `path`, if that is not the root. */
+static bool cut_last(char *path) {
+    char *slash = strrchr(path, '/');
+    if (!slash || slash == path) return false;
+    *slash = '\0';
+    return true;
+}
+
 char *sotto_path_shipped(const char *folder, const char *name) {
     enum { LEVELS = 3 }; /* above the program's folder: PREFIX/bin, TREE/build, TREE/build/VARIANT, .../tests */
     char *root = sotto_path_program(), *found = NULL;
-    if (root) *strrchr(root, '/') = '\0';
-    for (int i = 0; root && i < LEVELS && !found; i++) {
-        char *slash = strrchr(root, '/');
-        if (!slash) break;
-        *slash = '\0';
-        found = file_below(root, "share/sotto", name);
-        if (!found) found = file_below(root, folder, name);
+    bool  more = root && cut_last(root);
+    for (int i = 0; i < LEVELS && more && !found; i++) {
+        more = cut_last(root);
+        if (more) found = file_below(root, "share/sotto", name);
+        if (more && !found) found = file_below(root, folder, name);
     }
     free(root);
     return found;

@@ -1,5 +1,5 @@
-/* Checks a language model in ARPA format before pocketsphinx reads it: every n-gram that the header counts is there, and
- * no other, each with its probability and with words of the first section. */
+/* Checks a language model in ARPA format before pocketsphinx reads it: every n-gram that the header counts is there,
+ * and no other, each with its probability and with words of the first section. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,8 +17,8 @@ typedef struct reader {
 } reader;
 
 static sotto_status fail(const reader *r, sotto_error *err, const char *what) {
-    return sotto_fail(err, SOTTO_FORMAT, "%s:%lld: %s: this is no language model in ARPA format, or it is damaged", r->name,
-                      (long long)r->line, what);
+    return sotto_fail(err, SOTTO_FORMAT, "%s:%lld: %s: this is no language model in ARPA format, or it is damaged",
+                      r->name, (long long)r->line, what);
 }
 
 /* The next line without blanks at its ends; false at the end of the file. */
@@ -128,7 +128,8 @@ static sotto_status read_all(reader *r, sotto_error *err) {
 sotto_status sotto_arpa_check_text(const char *name, const char *text, size_t n, sotto_error *err) {
     reader r = {.name = name, .p = text, .end = text + n};
     if (n > ARPA_BYTES_MAX)
-        return sotto_fail(err, SOTTO_LIMIT, "%s: %zu bytes of language model, at most %d are read", name, n, ARPA_BYTES_MAX);
+        return sotto_fail(err, SOTTO_LIMIT, "%s: %zu bytes of language model, at most %d are read", name, n,
+                          ARPA_BYTES_MAX);
     if (n == 0) return fail(&r, err, "the file is empty");
     if (memchr(text, '\0', n)) return fail(&r, err, "the file is not a text");
     sotto_status status = read_all(&r, err);

@@ -21,8 +21,10 @@ typedef struct sotto_vad_frame {
     float snr_db;   /* of the last speech against the room; 0 until there was any */
 } sotto_vad_frame;
 sotto_status    sotto_vad_open(sotto_vad **out, sotto_error *err);
-void            sotto_vad_close(sotto_vad *v);
+void            sotto_vad_close(sotto_vad *v); /* NULL allowed, as in every close here */
 sotto_vad_frame sotto_vad_feed(sotto_vad *v, const int16_t pcm[SOTTO_SPEECH_FRAME]);
+/* Below so much of snr_db the room is too loud: at 20 dB pocketsphinx gets every third word wrong, at 10 nearly all. */
+enum { SOTTO_SNR_TOO_LOW_DB = 15 };
 
 /* ---- end of an utterance (endpoint.c) -------------------------------------------------------------------- */
 
@@ -51,8 +53,9 @@ typedef struct sotto_endpoint {
     bool    speaking;   /* between START and END */
     bool    speculated;
     int32_t speech_ms;  /* since the start */
-    int32_t silence_ms; /* since the last voiced frame */
+    int32_t silence_ms; /* since the last voice; a voiced frame or two alone are none */
     int32_t since_ms;
+    bool    cut;        /* the last utterance reached longest_ms: another one begins only after a silence */
     uint64_t recent;    /* voiced frames, a bit each */
 } sotto_endpoint;
 void                 sotto_endpoint_reset(sotto_endpoint *e, const sotto_endpoint_options *opt); /* NULL: the default */
@@ -65,10 +68,11 @@ typedef struct sotto_stt sotto_stt;
 typedef struct sotto_stt_options {
     const char *engine; /* sotto_stt_name_at; NULL: the first */
     const char *model;  /* pocketsphinx: folder of the acoustic model; replay: its file. NULL: where Debian has it */
-    const char *lm;     /* pocketsphinx: ARPA file mixed with the stock language model; NULL: sotto's own, where it is
-                           installed or beside the program; "": none */
+    const char *lm;     /* pocketsphinx: ARPA file mixed with the stock language model; NULL: sotto's own, if it is
+                           found where sotto is installed or built; "": none */
     float       lm_weight; /* of `lm`, 0..1 */
-    const char *words;  /* a file of words to add, a line each: "word", or "word PH ON ES" in ARPAbet; NULL: none */
+    const char *words;  /* a file of words to add, a line each: "word", or "word PH ON ES" in ARPAbet; NULL: none.
+                           One without phones is said as flite would say it */
 } sotto_stt_options;
 sotto_stt_options sotto_stt_options_default(void);
 const char       *sotto_stt_name_at(size_t i); /* NULL past the end */
@@ -81,8 +85,8 @@ const char       *sotto_stt_partial(sotto_stt *s);
 /* The end of the utterance, and what was said. *confidence: 0..1, 1 where the engine has none. */
 sotto_status      sotto_stt_final(sotto_stt *s, const char **text, float *confidence, sotto_error *err);
 
-/* The words on which the last `n` partials agree, from the beginning (Macháček et al. 2023, LocalAgreement-n), and never
- * fewer than were agreed on before unless `partial` contradicts them. */
+/* The words on which the last `n` partials agree, from the beginning (Macháček et al. 2023, LocalAgreement-n), and
+ * never fewer than were agreed on before unless `partial` contradicts them. */
 enum { SOTTO_AGREEMENT_MAX = 8 };
 typedef struct sotto_agreement {
     int32_t   n; /* of partials that must agree, at most SOTTO_AGREEMENT_MAX */
@@ -116,7 +120,7 @@ typedef struct sotto_clause {
     size_t      n_text;  /* bytes of the text fed so far that are said once this clause has been: what the history keeps
                             of an answer that is interrupted */
 } sotto_clause;
-bool         sotto_speakable_next(sotto_speakable *s, sotto_clause *out); /* false: more text is needed, or all is said */
+bool         sotto_speakable_next(sotto_speakable *s, sotto_clause *out); /* false: wants more text, or all is said */
 /* A whole text at once; appends to *out. */
 sotto_status sotto_speakable_text(const char *text, size_t n, sotto_buf *out, sotto_error *err);
 

@@ -99,8 +99,8 @@ static sotto_status open_decoder(sotto_sphinx *s, const char *model, double thre
     s->config = config_new(s, threshold);
     if (s->config) s->decoder = ps_init(s->config);
     if (!s->decoder)
-        return sotto_fail(err, SOTTO_FORMAT, "%s: pocketsphinx cannot load this acoustic model: a file of it is missing "
-                          "or damaged, or memory is short", s->model);
+        return sotto_fail(err, SOTTO_FORMAT, "%s: pocketsphinx cannot load this acoustic model: a file of it is "
+                          "missing or damaged, or memory is short", s->model);
     return SOTTO_OK;
 }
 

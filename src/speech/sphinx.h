@@ -28,7 +28,8 @@ sotto_status sotto_sphinx_feed(sotto_sphinx *s, const int16_t *pcm, size_t n, so
 sotto_status sotto_sphinx_end(sotto_sphinx *s, sotto_error *err);
 
 /* Words that the dictionary must have: those of a file, which each of `lms` gets too, or one. */
-sotto_status sotto_sphinx_add_file(sotto_sphinx *s, const char *path, ngram_model_t **lms, size_t n_lms, sotto_error *err);
+sotto_status sotto_sphinx_add_file(sotto_sphinx *s, const char *path, ngram_model_t **lms, size_t n_lms,
+                                   sotto_error *err);
 sotto_status sotto_sphinx_add_word(sotto_sphinx *s, const char *word, const char *phones, sotto_error *err);
 
 #endif

@@ -91,7 +91,8 @@ static sotto_status add_lines(sotto_sphinx *s, const char *path, char *text, ngr
     return SOTTO_OK;
 }
 
-sotto_status sotto_sphinx_add_file(sotto_sphinx *s, const char *path, ngram_model_t **lms, size_t n_lms, sotto_error *err) {
+sotto_status sotto_sphinx_add_file(sotto_sphinx *s, const char *path, ngram_model_t **lms, size_t n_lms,
+                                   sotto_error *err) {
     sotto_file   file;
     sotto_buf    text = {.max = WORDS_BYTES_MAX};
     sotto_status status = SOTTO_OK;

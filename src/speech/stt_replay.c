@@ -85,8 +85,8 @@ sotto_status sotto_replay_read(sotto_replay_script *s, sotto_arena *arena, const
         sotto_replay_line line;
         if (p < end && *p != '#') {
             if (memchr(p, '\0', (size_t)(end - p)) || !read_line(p, end, &line) || (!line.final && line.value < last))
-                return sotto_fail(err, SOTTO_FORMAT, "%s:%zu: is neither \"MS TEXT\", with times that rise, nor \"= TEXT\"",
-                                  name, number);
+                return sotto_fail(err, SOTTO_FORMAT, "%s:%zu: is neither \"MS TEXT\", with times that rise, nor "
+                                  "\"= TEXT\"", name, number);
             SOTTO_TRY(add_line(s, arena, line, err));
             last = line.final ? 0 : line.value;
         }

@@ -17,8 +17,8 @@ struct sotto_wake {
 static sotto_status learn_phrase(sotto_sphinx *s, const char *phrase, char out[PHRASE_MAX], sotto_error *err) {
     size_t n = 0;
     if (strlen(phrase) >= PHRASE_MAX)
-        return sotto_fail(err, SOTTO_INVALID, "\"%.80s...\" is too long a phrase to wait for: at most %d letters", phrase,
-                          PHRASE_MAX - 1);
+        return sotto_fail(err, SOTTO_INVALID, "\"%.80s...\" is too long a phrase to wait for: at most %d letters",
+                          phrase, PHRASE_MAX - 1);
     while (*(phrase += strspn(phrase, " \t"))) {
         size_t word = n += n > 0, length = strcspn(phrase, " \t");
         for (size_t i = 0; i < length; i++)

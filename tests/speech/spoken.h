@@ -35,7 +35,8 @@ static spoken spoken_by(size_t voice, const char *sentence, int before_ms, int a
         open[voice] = spoken_voices[voice].open(NULL);
     }
     cst_wave *w = flite_text_to_wave(sentence, open[voice]);
-    size_t    before = (size_t)before_ms * SOTTO_SPEECH_RATE / 1000, after = (size_t)after_ms * SOTTO_SPEECH_RATE / 1000;
+    size_t    before = (size_t)before_ms * SOTTO_SPEECH_RATE / 1000;
+    size_t    after = (size_t)after_ms * SOTTO_SPEECH_RATE / 1000;
     if (!w || w->sample_rate != SOTTO_SPEECH_RATE) {
         printf("flite cannot speak\n");
         exit(1);
@@ -53,7 +54,7 @@ static inline void spoken_add_noise(spoken *s, double snr_db, uint64_t *random) 
     for (size_t i = s->begin; i < s->end; i++) power += (double)s->pcm[i] * s->pcm[i];
     power /= (double)(s->end - s->begin);
     double deviation = sqrt(power / pow(10, snr_db / 10));
-    for (size_t i = 0; i < s->n; i++) { /* a sum of uniform numbers in [-1, 1), each of variance 1/3, is nearly normal */
+    for (size_t i = 0; i < s->n; i++) { /* a sum of uniform numbers, each of variance 1/3, is nearly normal */
         double sum = 0;
         for (int k = 0; k < 3; k++) sum += (double)test_random_float(random);
         double x = s->pcm[i] + deviation * sum;

@@ -74,7 +74,8 @@ static void hear_sentence(sotto_stt *s, size_t voice, const char *sentence, bool
     sum->seconds += (double)audio.n / SOTTO_SPEECH_RATE;
     size_t wrong = wrong_words(heard, sentence, &sum->words);
     sum->wrong += wrong, sum->exact += wrong == 0, sum->sentences++;
-    if (show && wrong) printf("    %s: \"%s\" was \"%s\" (%.2f)\n", spoken_voices[voice].name, sentence, heard, (double)confidence);
+    if (show && wrong)
+        printf("    %s: \"%s\" was \"%s\" (%.2f)\n", spoken_voices[voice].name, sentence, heard, (double)confidence);
     free(audio.pcm);
 }
 
@@ -153,7 +154,8 @@ static char *write_file(const char *name, const char *text) {
 }
 
 TEST(words_of_the_user_are_heard) {
-    char             *path = write_file("words", "# people\nZorbleflick\n  quivandra K W IH V AE N D R AH  \r\n\nmilk\n");
+    const char       *text = "# people\nZorbleflick\n  quivandra K W IH V AE N D R AH  \r\n\nmilk\n";
+    char             *path = write_file("words", text);
     sotto_stt_options opt = sotto_stt_options_default();
     float             confidence;
     opt.words = path;
@@ -219,7 +221,8 @@ TEST(options_that_are_refused) {
     CHECK_INT(sotto_stt_open(&s, &opt, &err), SOTTO_INVALID);
 }
 
-#define ARPA_HEAD "\\data\\\nngram 1=3\nngram 2=1\n\n\\1-grams:\n-0.5 <s> -0.3\n-0.5 </s>\n-0.5 hello -0.3\n\n\\2-grams:\n"
+#define ARPA_HEAD                                                                                                      \
+    "\\data\\\nngram 1=3\nngram 2=1\n\n\\1-grams:\n-0.5 <s> -0.3\n-0.5 </s>\n-0.5 hello -0.3\n\n\\2-grams:\n"
 
 TEST(language_models_are_checked) {
     static const struct {

@@ -3,6 +3,7 @@
 
   make_lm.py OUT.arpa [-n N] [--seed S] [--dictionary FILE] [--keep-bigrams C] [--keep-trigrams C]
   make_lm.py --show N
+  make_lm.py --said FILE.jsonl...     what the users of conversations for tests say, to measure the recogniser with
 
 Sentences are drawn from the templates of the starter model's training text (tools/train), without its noise, and
 written as a recogniser writes: lower case, numbers as words, no marks. A sentence with a word that is not in the
@@ -12,6 +13,7 @@ and Kneser 1994): D is taken off each count and given to the shorter history.
 
 import argparse
 import collections
+import json
 import math
 import pathlib
 import random
@@ -28,6 +30,7 @@ DISCOUNT = 0.5
 # As the dictionary spells what the templates spell otherwise.
 SPELLINGS = {"a.m.": "am", "p.m.": "pm", "a.m": "am", "p.m": "pm", "ok": "okay", "&": "and", "%": "percent", "+": "plus",
              "=": "equals", "till": "until", "'til": "until", "til": "until"}
+WRITTEN_ONLY = re.compile(r"\d[a-z:.]|[a-z]\d|[*/^=+°×√÷$€£#_<>-]|\b(thx|pls|plz|u|min|mins|secs?|hrs?|km|kg|lbs?)\b", re.I)
 MARKS = re.compile(r"[,?!;:\"()\[\]]|\.(?=\s|$)|(?<=\s)[-–—]+(?=\s)")
 
 
@@ -76,6 +79,18 @@ def draw(n, seed, known):
     while len(out) < n:
         out += [s.split() for s in maker.said() if s and all(w in known for w in s.split())]
     return out[:n]
+
+
+def said_in(paths, known):
+    """Each turn once; without those that nobody would say as they are typed."""
+    rng, out = random.Random(1), {}
+    for path in paths:
+        for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
+            for turn in json.loads(line)["turns"]:
+                sentence = recognised(turn["user"], rng)
+                if not WRITTEN_ONLY.search(turn["user"]) and all(w in known for w in sentence.split()):
+                    out[sentence] = True
+    return list(out)
 
 
 def count(sentences):
@@ -133,7 +148,7 @@ class Model:
 
     def write(self, path):
         def log(p):
-            return f"{math.log10(p):.3f}" if p > 0 else "-99"
+            return f"{math.log10(p):.2f}" if p > 0 else "-99"
 
         with open(path, "w", encoding="utf-8") as out:
             out.write("Made by tools/speech/make_lm.py.\n\n\\data\\\n")
@@ -142,7 +157,7 @@ class Model:
             for order in (1, 2, 3):
                 out.write(f"\n\\{order}-grams:\n")
                 for g in sorted(self.probability[order - 1]):
-                    weight = f" {log(self.backoff[order - 1].get(g, 1))}" if order < 3 else ""
+                    weight = f" {log(self.backoff[order - 1][g])}" if order < 3 and g in self.backoff[order - 1] else ""
                     out.write(f"{log(self.probability[order - 1][g])} {' '.join(g)}{weight}\n")
             out.write("\n\\end\\\n")
 
@@ -153,13 +168,16 @@ def main():
     parser.add_argument("-n", type=int, default=60000, help="sentences")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dictionary", default=DICTIONARY)
-    parser.add_argument("--keep-bigrams", type=int, default=1, metavar="C", help="those that come at least C times")
+    parser.add_argument("--keep-bigrams", type=int, default=2, metavar="C", help="those that come at least C times")
     parser.add_argument("--keep-trigrams", type=int, default=2, metavar="C")
     parser.add_argument("--show", type=int, metavar="N", help="print N sentences and end")
+    parser.add_argument("--said", nargs="+", metavar="FILE")
     args = parser.parse_args()
     known = read_dictionary(args.dictionary)
     if args.show:
         print("\n".join(" ".join(s) for s in draw(args.show, args.seed, known)))
+    elif args.said:
+        print("\n".join(said_in(args.said, known)))
     elif args.out:
         model = Model(count(draw(args.n, args.seed, known)), {2: args.keep_bigrams, 3: args.keep_trigrams})
         model.write(args.out)
