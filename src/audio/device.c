@@ -15,6 +15,7 @@ enum {
     RING_SECONDS = 2,
     DEVICE_RATE_MAX = 192000,
     LOST_MS = 1000,          /* without a callback; they come every 10 ms */
+    CLOSE_MS = 3000,
     POLL_MS = 2,             /* between two looks at the ring: a callback must not wake anybody */
     FADE_PER_SECOND = 200,   /* sound that is silenced fades out in 5 ms */
     GAP_PER_SECOND = 2,      /* sound that goes on within half a second had not ended */
@@ -50,7 +51,8 @@ typedef struct feed {
 } feed;
 
 struct sotto_device {
-    bool  begun; /* PortAudio */
+    bool        begun; /* PortAudio */
+    atomic_bool closed;
     side  input, output;
     feed  heard, reference;
     /* the thread that hears: by how many samples the reference is behind, summed over n_behind frames */
@@ -215,6 +217,8 @@ sotto_status sotto_device_open(sotto_device **out, const sotto_device_options *o
     return status;
 }
 
+/* ---- closing ------------------------------------------------------------------------------------------------ */
+
 /* Abort, not stop: that would wait until a device that may have vanished has played everything. */
 static void close_stream(side *s) {
     if (!s->stream) return;
@@ -222,11 +226,33 @@ static void close_stream(side *s) {
     (void)Pa_CloseStream(s->stream);
 }
 
-void sotto_device_close(sotto_device *d) {
-    if (!d) return;
+static void close_streams(void *arg) {
+    sotto_device *d = arg;
     close_stream(&d->input);
     close_stream(&d->output);
     if (d->begun) sotto_portaudio_end();
+    atomic_fetch_sub(&sotto_portaudio_closing, 1);
+    atomic_store(&d->closed, true);
+}
+
+/* PortAudio waits without end for a sound server that hangs. So a thread does it, and is left behind with the device
+ * when it takes too long; until it has ended, no other device can be opened. */
+static bool close_in_time(sotto_device *d) {
+    sotto_thread *t = NULL;
+    uint64_t      until = sotto_time_ns() + (uint64_t)CLOSE_MS * 1000000;
+    atomic_fetch_add(&sotto_portaudio_closing, 1);
+    if (sotto_thread_start(&t, close_streams, d, NULL) != SOTTO_OK) close_streams(d);
+    while (!atomic_load(&d->closed)) {
+        uint64_t now = sotto_time_ns();
+        if (now >= until) return false;
+        sotto_sleep_until_ns(now + POLL_MS * 1000000);
+    }
+    sotto_thread_join(t);
+    return true;
+}
+
+void sotto_device_close(sotto_device *d) {
+    if (!d || !close_in_time(d)) return;
     close_feed(&d->heard);
     close_feed(&d->reference);
     sotto_ring_close(d->sound);

@@ -1,6 +1,6 @@
-/* Microphone and loudspeaker without hardware: a PulseAudio server of the test's own, with sinks that lead nowhere. What
- * is played into one is heard from its monitor. Left out (exit code 77) where PulseAudio or ALSA's plug-in for it is not
- * installed. Nothing here depends on when something arrives, only on that it does; an alarm ends what hangs. */
+/* Microphone and loudspeaker without hardware: a PulseAudio server of the test's own, with sinks that lead nowhere.
+ * What is played into one is heard from its monitor. Left out (exit code 77) where PulseAudio or ALSA's plug-in for it
+ * is not installed. Nothing here depends on when something arrives, only on that it does; an alarm ends what hangs. */
 #include "audio/sound.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <sys/wait.h>
 
+#include "audio/device.h"
 #include "os/os.h"
 
 enum { SECOND = SOTTO_AUDIO_RATE, SKIPPED = 77, HANGS_S = 200, STARTS_S = 20 };
@@ -62,7 +63,7 @@ static bool start_server(void) {
     (void)unsetenv("PULSE_LATENCY_MSEC"); /* with it the ALSA plug-in hangs */
     (void)unsetenv("XDG_CONFIG_HOME");
     sound_write_bytes(sound_file(".asoundrc"), asoundrc, strlen(asoundrc));
-    server = start(NULL, "pulseaudio", "--daemonize=no", "--exit-idle-time=-1", "-n", "--disable-shm=yes",
+    server = start(NULL, "pulseaudio", "--daemonize=no", "--exit-idle-time=60", "-n", "--disable-shm=yes",
                    "--load=module-native-protocol-unix", "--load=module-null-sink sink_name=loudspeaker rate=48000",
                    "--load=module-null-sink sink_name=microphone rate=16000 channels=1", NULL);
     for (int i = 0; i < STARTS_S * 10; i++) {
@@ -227,7 +228,8 @@ TEST(what_waits_can_be_silenced) {
     sotto_device_silence(d);
     size_t left = sotto_device_unplayed(d);
     CHECK(left < SECOND / 2); /* what the device has taken */
-    while (n + SOTTO_AUDIO_FRAME <= heard.n && sotto_device_hear(d, heard.pcm + n, played, 5000)) n += SOTTO_AUDIO_FRAME;
+    while (n + SOTTO_AUDIO_FRAME <= heard.n && sotto_device_hear(d, heard.pcm + n, played, 5000))
+        n += SOTTO_AUDIO_FRAME;
     CHECK_INT(sotto_device_unplayed(d), 0);
     size_t count = count_tone(heard.pcm, n, 440);
     printf("silenced after 200 ms: %zu of 20 windows of 50 ms were heard, %zu samples were left\n", count, left);
@@ -320,6 +322,35 @@ TEST(that_the_server_dies_is_noticed) {
     CHECK(err.message[0] != '\0');
     printf("%s\n", err.message);
     sound_free(&tone);
+}
+
+/* Neither does a server that hangs hold anybody up. */
+TEST(that_the_server_hangs_is_noticed) {
+    sotto_error          err = {0};
+    sotto_device        *d;
+    sotto_device_options opt = {.input = "test_room", .output = "test_loudspeaker", .output_rate = 16000};
+    sotto_device_state   state = {0};
+    int16_t              heard[SOTTO_AUDIO_FRAME], played[SOTTO_AUDIO_FRAME];
+    stop_server();
+    CHECK(start_server());
+    CHECK_OK(sotto_device_open(&d, &opt, &err), err);
+    if (!d) return;
+    for (int i = 0; i < 20; i++) CHECK(sotto_device_hear(d, heard, played, 5000));
+    (void)kill(server, SIGSTOP);
+    for (int i = 0; i < 300 && !state.lost; i++) {
+        (void)sotto_device_hear(d, heard, played, 100);
+        sotto_device_get_state(d, &state);
+    }
+    CHECK(state.lost);
+    sotto_device_close(d);
+    if (atomic_load(&sotto_portaudio_closing) > 0) { /* else opening would wait for the server */
+        CHECK_INT(sotto_device_open(&d, &opt, &err), SOTTO_IO);
+        CHECK_STR(err.message, "the sound system does not answer: restart it, or this program");
+    }
+    (void)kill(server, SIGCONT);
+    for (int i = 0; i < 100 && sotto_device_open(&d, &opt, &err) != SOTTO_OK; i++) sleep_ms(100);
+    CHECK(d != NULL); /* it goes on, and so can we */
+    sotto_device_close(d);
 }
 
 int main(int argc, char **argv) {
