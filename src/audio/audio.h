@@ -84,7 +84,7 @@ typedef struct sotto_device_state {
     double   input_latency_ms, output_latency_ms; /* as the system says */
 } sotto_device_state;
 sotto_status sotto_device_open(sotto_device **out, const sotto_device_options *opt, sotto_error *err);
-void         sotto_device_close(sotto_device *d);
+void         sotto_device_close(sotto_device *d); /* gives up after 3 s on a system that hangs */
 /* One frame of the microphone, waiting for it up to `ms`. False: none came in this time, see the state. `played`: what
  * the loudspeaker gave out at the same time, as far as the system says, at SOTTO_AUDIO_RATE: the reference of
  * sotto_echo_cancel; zeros without an output. */

@@ -15,6 +15,7 @@ enum {
     RING_SECONDS = 2,
     DEVICE_RATE_MAX = 192000,
     LOST_MS = 1000,          /* without a callback; they come every 10 ms */
+    CLOSE_MS = 3000,
     POLL_MS = 2,             /* between two looks at the ring: a callback must not wake anybody */
     FADE_PER_SECOND = 200,   /* sound that is silenced fades out in 5 ms */
     GAP_PER_SECOND = 2,      /* sound that goes on within half a second had not ended */
@@ -23,8 +24,12 @@ enum {
      * after it, and within the canceller's tail. */
     LEAD = SOTTO_AUDIO_RATE * 30 / 1000,
     SLACK = SOTTO_AUDIO_RATE * 20 / 1000,
-    MEAN_OF = 64, /* frames, over which the times that callbacks note are smoothed */
+    MEAN_OF = 50, /* frames, over which the times that callbacks note are averaged: single ones are wrong by 20 ms */
 };
+
+/* Seconds that the buffers of the system should hold. The output's is a delay; the input's is none, as long as it is
+ * emptied in time, and room where it is not. */
+static const double INPUT_BUFFER = 0.06, OUTPUT_BUFFER = 0.04;
 
 /* What the callback of one direction notes for the other threads. */
 typedef struct side {
@@ -46,13 +51,14 @@ typedef struct feed {
 } feed;
 
 struct sotto_device {
-    bool  begun; /* PortAudio */
+    bool        begun; /* PortAudio */
+    atomic_bool closed;
     side  input, output;
     feed  heard, reference;
-    /* the thread that hears: how far the reference is behind */
-    double  behind;
-    int     n_behind;
-    bool    aligned;
+    /* the thread that hears: by how many samples the reference is behind, summed over n_behind frames */
+    double behind;
+    int    n_behind;
+    bool   aligned;
     /* sound to play, in samples of the device: given >= taken, and what lies below `dropped` is not to be heard */
     sotto_ring      *sound;
     sotto_resampler *resampler;
@@ -69,10 +75,11 @@ struct sotto_device {
 
 static uint64_t ns_of_samples(uint64_t n, int32_t rate) { return (uint64_t)((double)n * 1e9 / rate); }
 
-/* `delay` in seconds until the first sample is, or since it was, in the air; some systems do not know. */
+/* `delay` in seconds until the first sample is, or since it was, in the air. It is measured, and may be a little less
+ * than none; some systems do not know. */
 static int64_t note_time(side *s, double delay, int sign) {
     uint64_t now = sotto_time_ns();
-    if (!(delay >= 0 && delay < 1)) delay = s->latency;
+    if (!(fabs(delay) < 1)) delay = s->latency;
     int64_t first_ns = (int64_t)now + sign * (int64_t)(delay * 1e9);
     atomic_store_explicit(&s->zero_ns, first_ns - (int64_t)ns_of_samples(s->n, s->rate), memory_order_relaxed);
     atomic_store_explicit(&s->last_ns, now, memory_order_release);
@@ -153,7 +160,7 @@ static sotto_status open_stream(sotto_device *d, bool input, const char *name, i
     PaStreamParameters  p = {.channelCount = 1, .sampleFormat = paInt16};
     SOTTO_TRY(sotto_portaudio_find(&p.device, name, input, err));
     const PaDeviceInfo *info = Pa_GetDeviceInfo(p.device);
-    p.suggestedLatency = fmax(input ? info->defaultLowInputLatency : info->defaultLowOutputLatency, 0.02);
+    p.suggestedLatency = input ? INPUT_BUFFER : OUTPUT_BUFFER;
     for (int tries = 0; tries < 2; tries++) {
         s->rate = tries ? (int32_t)info->defaultSampleRate : rate;
         PaError code = Pa_OpenStream(&s->stream, input ? &p : NULL, input ? NULL : &p, s->rate,
@@ -210,6 +217,8 @@ sotto_status sotto_device_open(sotto_device **out, const sotto_device_options *o
     return status;
 }
 
+/* ---- closing ------------------------------------------------------------------------------------------------ */
+
 /* Abort, not stop: that would wait until a device that may have vanished has played everything. */
 static void close_stream(side *s) {
     if (!s->stream) return;
@@ -217,11 +226,33 @@ static void close_stream(side *s) {
     (void)Pa_CloseStream(s->stream);
 }
 
-void sotto_device_close(sotto_device *d) {
-    if (!d) return;
+static void close_streams(void *arg) {
+    sotto_device *d = arg;
     close_stream(&d->input);
     close_stream(&d->output);
     if (d->begun) sotto_portaudio_end();
+    atomic_fetch_sub(&sotto_portaudio_closing, 1);
+    atomic_store(&d->closed, true);
+}
+
+/* PortAudio waits without end for a sound server that hangs. So a thread does it, and is left behind with the device
+ * when it takes too long; until it has ended, no other device can be opened. */
+static bool close_in_time(sotto_device *d) {
+    sotto_thread *t = NULL;
+    uint64_t      until = sotto_time_ns() + (uint64_t)CLOSE_MS * 1000000;
+    atomic_fetch_add(&sotto_portaudio_closing, 1);
+    if (sotto_thread_start(&t, close_streams, d, NULL) != SOTTO_OK) close_streams(d);
+    while (!atomic_load(&d->closed)) {
+        uint64_t now = sotto_time_ns();
+        if (now >= until) return false;
+        sotto_sleep_until_ns(now + POLL_MS * 1000000);
+    }
+    sotto_thread_join(t);
+    return true;
+}
+
+void sotto_device_close(sotto_device *d) {
+    if (!d || !close_in_time(d)) return;
     close_feed(&d->heard);
     close_feed(&d->reference);
     sotto_ring_close(d->sound);
@@ -265,19 +296,26 @@ static void move_feed(feed *f, int64_t n) {
     f->at += SOTTO_MAX(n, -SOTTO_AUDIO_RATE * RING_SECONDS);
 }
 
-/* The reference of the frame that begins at `at` of what is heard. */
-static void read_reference(sotto_device *d, int64_t at, int16_t played[SOTTO_AUDIO_FRAME]) {
+/* By how many samples the reference is behind that of the frame which begins at `at` of what is heard. */
+static double reference_behind(const sotto_device *d, int64_t at) {
     int64_t between_ns = atomic_load_explicit(&d->input.zero_ns, memory_order_relaxed) -
                          atomic_load_explicit(&d->output.zero_ns, memory_order_relaxed);
-    double  want = (double)between_ns / NS_PER_SAMPLE + (double)at + LEAD;
-    d->n_behind = SOTTO_MIN(d->n_behind + 1, MEAN_OF);
-    d->behind += (want - (double)d->reference.at - d->behind) / d->n_behind;
-    if (!d->aligned || fabs(d->behind) > SLACK) {
-        int64_t before = d->reference.at;
-        move_feed(&d->reference, llround(d->behind));
-        d->behind -= (double)(d->reference.at - before);
-        d->aligned = true;
-    }
+    return (double)between_ns / NS_PER_SAMPLE + (double)(at + LEAD - d->reference.at);
+}
+
+/* The first frame is aligned by its own time, as well as that goes; then the mean decides. */
+static void align_reference(sotto_device *d, int64_t at) {
+    d->behind += reference_behind(d, at);
+    if (++d->n_behind < MEAN_OF && d->aligned) return;
+    double mean = d->behind / d->n_behind;
+    if (!d->aligned || fabs(mean) > SLACK) move_feed(&d->reference, llround(mean));
+    d->aligned = true;
+    d->behind = 0;
+    d->n_behind = 0;
+}
+
+static void read_reference(sotto_device *d, int64_t at, int16_t played[SOTTO_AUDIO_FRAME]) {
+    align_reference(d, at);
     if (!read_frame(&d->reference, played)) memset(played, 0, SOTTO_AUDIO_FRAME * sizeof *played);
 }
 

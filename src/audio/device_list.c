@@ -42,7 +42,11 @@ sotto_status sotto_portaudio_fail(sotto_error *err, PaError code, const char *wh
     return sotto_fail(err, SOTTO_IO, "%s: %s", what, why && why[0] ? why : Pa_GetErrorText(code));
 }
 
+atomic_int sotto_portaudio_closing;
+
 sotto_status sotto_portaudio_begin(sotto_error *err) {
+    if (atomic_load(&sotto_portaudio_closing) > 0)
+        return sotto_fail(err, SOTTO_IO, "the sound system does not answer: restart it, or this program");
     be_quiet();
     PaError code = Pa_Initialize();
     return code == paNoError ? SOTTO_OK : sotto_portaudio_fail(err, code, "the sound system cannot be used");

@@ -52,7 +52,8 @@ size_t sotto_ring_write(sotto_ring *r, const int16_t *pcm, size_t n) {
 
 size_t sotto_ring_read(sotto_ring *r, int16_t *pcm, size_t n) {
     size_t at = atomic_load_explicit(&r->taken, memory_order_relaxed);
-    n = SOTTO_MIN(n, atomic_load_explicit(&r->written, memory_order_acquire) - at);
+    size_t fill = atomic_load_explicit(&r->written, memory_order_acquire) - at;
+    n = SOTTO_MIN(n, fill);
     size_t place = at & r->mask, first = SOTTO_MIN(n, r->mask + 1 - place);
     if (pcm && n > 0) memcpy(pcm, r->pcm + place, first * sizeof *pcm);
     if (pcm && n > first) memcpy(pcm + first, r->pcm, (n - first) * sizeof *pcm);

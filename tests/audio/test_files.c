@@ -1,5 +1,5 @@
-/* Files and streams: what libsndfile has written is read back, from the disk and from a pipe; what is written is read by
- * libsndfile; damage, ends and full disks are told of, or are an end. */
+/* Files and streams: what libsndfile has written is read back, from the disk and from a pipe; what is written is read
+ * by libsndfile; damage, ends and full disks are told of, or are an end. */
 #include "audio/sound.h"
 
 #include <errno.h>
@@ -25,7 +25,8 @@ static bool write_sine(const char *path, int format, int rate, int channels, siz
     if (!f || !x) exit(1);
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < channels; c++)
-            x[i * (size_t)channels + (size_t)c] = (float)((c ? 0.25 : 0.5) * sin(2 * SOUND_PI * 440 * (double)i / rate));
+            x[i * (size_t)channels + (size_t)c] =
+                (float)((c ? 0.25 : 0.5) * sin(2 * SOUND_PI * 440 * (double)i / rate));
     CHECK_INT(sf_writef_float(f, x, (sf_count_t)n), n);
     free(x);
     return sf_close(f) == 0;
@@ -434,8 +435,8 @@ TEST(a_file_is_whole_after_every_write) {
     sound_free(&in);
 }
 
-/* The child tells after each write how many samples it has written; it is killed at a random moment. WAV: all of them are
- * there. FLAC: all but a block of 4096 and the sample that the encoder looks ahead. */
+/* The child tells after each write how many samples it has written; it is killed at a random moment. WAV: all of them
+ * are there. FLAC: all but a block of 4096 and the sample that the encoder looks ahead. */
 static void check_killed(const char *name, size_t missing, uint64_t *seed) {
     const char *path = sound_file(name);
     size_t      told = 0, now;
@@ -486,7 +487,8 @@ TEST(a_stream_is_written_without_a_length) {
     CHECK_OK(sotto_audio_writer_open(&w, path, SECOND, &err), err);
     CHECK_OK(sotto_audio_writer_write(w, pcm, SOTTO_COUNT(pcm), &err), err);
     CHECK_INT(read(ends[0], got, sizeof got), 50); /* there before it is closed */
-    CHECK(memcmp(got + 4, "\xff\xff\xff\xff", 4) == 0 && memcmp(got + 40, "\xff\xff\xff\xff\1\0\xfe\xff\xff\x7f", 10) == 0);
+    CHECK(memcmp(got + 4, "\xff\xff\xff\xff", 4) == 0);
+    CHECK(memcmp(got + 40, "\xff\xff\xff\xff\1\0\xfe\xff\xff\x7f", 10) == 0);
     CHECK_OK(sotto_audio_writer_close(w, &err), err);
     (void)close(ends[0]);
     (void)close(ends[1]);
