@@ -130,7 +130,7 @@ static size_t line_item(place *s) {
     if (!dot && after != ' ' && after != '\t') return 0;
     put_break(s);
     s->m->line_start = false;
-    return dot ? 3 : 2;
+    return dot ? 3 : SOTTO_MIN(2, s->n);
 }
 
 /* "1. " and "1) " keep their number. */
@@ -294,10 +294,11 @@ static void put_host(place *s, const char *p, size_t n) {
             break;
         }
     p += scheme, n -= scheme;
-    while (len < n && len < 100 && !strchr("/?#:", p[len])) len++;
+    while (len < n && !strchr("/?#", p[len])) len++;
     for (size_t i = 0; i < len; i++)
         if (p[i] == '@') at = i + 1;
-    p += at, len -= at;
+    p += at, n = len - at;
+    for (len = 0; len < n && len < 100 && p[len] != ':';) len++;
     size_t www = len > 4 && (p[0] | 32) == 'w' && (p[1] | 32) == 'w' && (p[2] | 32) == 'w' && p[3] == '.' ? 4 : 0;
     for (size_t i = www; i < len; i++) put_char(s, p[i]);
 }
@@ -349,7 +350,7 @@ static size_t mark_less(place *s) {
 static size_t mark_and(place *s) {
     static const struct {
         const char *name, *text;
-    } entities[] = {{"amp", " & "},   {"lt", " < "},   {"gt", " > "},     {"quot", "\""}, {"apos", "'"},   {"nbsp", " "},
+    } entities[] = {{"amp", "&"},     {"lt", "<"},     {"gt", ">"},       {"quot", "\""}, {"apos", "'"},   {"nbsp", " "},
                     {"ndash", "-"},   {"mdash", ", "}, {"hellip", "..."}, {"deg", "\xc2\xb0"}, {"#39", "'"}, {"times", " * "},
                     {"euro", "\xe2\x82\xac"}, {"pound", "\xc2\xa3"}, {"rarr", " to "}, {"#x27", "'"}, {"#34", "\""}};
     size_t n = 1;

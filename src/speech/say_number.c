@@ -217,7 +217,7 @@ static size_t scan_fraction(const char *p, size_t n, int *top, int *bottom) {
     char after = sotto_char_at(p, n, a + 1 + c);
     if (c == 0 || c > 2 || sotto_is_word(after) || after == '/') return 0;
     *top = sotto_int_of(p, a), *bottom = sotto_int_of(p + a + 1, c);
-    return *top > 0 && *top < *bottom && *bottom <= 20 ? a + 1 + c : 0;
+    return *top > 0 && *top < *bottom && (*bottom <= 10 || *bottom % 4 == 0) && *bottom <= 20 ? a + 1 + c : 0;
 }
 
 static void say_fraction(sotto_buf *b, int top, int bottom, bool after_whole) {
@@ -263,7 +263,8 @@ size_t sotto_rule_phone(sotto_buf *b, const char *p, size_t n, char before) {
         if (i == end) break;
     }
     bool dashed = groups == 2 && len[0] == 3 && len[1] == 4 && p[3] == '-' && p[end - 1] != '0' && !bracket;
-    bool full = groups == 3 && len[0] == 3 && len[1] == 3 && len[2] == 4;
+    bool full = groups >= 3 && len[groups - 3] == 3 && len[groups - 2] == 3 && len[groups - 1] == 4 &&
+                (groups == 3 || (groups == 4 && len[0] == 1));
     if (groups == 0 || sotto_is_word(sotto_char_at(p, n, end)) || !(dashed || full || (plus && groups > 2 && digits > 8)))
         return 0;
     if (plus) sotto_say_words(b, "plus");

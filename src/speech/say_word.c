@@ -99,7 +99,10 @@ sotto_abbreviation sotto_abbreviation_of(const char *word, size_t n) {
 /* "No." is a number's only before one. "St." of a street follows its name, and so no capital letter follows it. */
 size_t sotto_rule_abbreviation(sotto_buf *b, const char *p, size_t n, char before) {
     size_t len = 0;
-    (void)before;
+    if (p[0] == 'v' && before == ' ' && sotto_is_digit(sotto_char_at(p, n, 1))) {
+        sotto_say_words(b, "version");
+        return 1;
+    }
     while (len < n && (sotto_is_word(p[len]) || p[len] == '/' || (p[len] == '.' && sotto_is_letter(sotto_char_at(p, n, len + 1))))) len++;
     const abbreviation *a = find_abbreviation(p, len);
     bool                point = sotto_char_at(p, n, len) == '.';
@@ -118,9 +121,15 @@ size_t sotto_rule_abbreviation(sotto_buf *b, const char *p, size_t n, char befor
 
 /* ---- addresses and names of files ------------------------------------------------------------------------------------- */
 
+/* Letters, and the digits among them. */
 static void say_part(sotto_buf *b, const char *p, size_t n) {
-    if (n == sotto_digits_at(p, n)) sotto_say_cardinal(b, p, n);
-    else sotto_say_run(b, p, n);
+    for (size_t i = 0, len; i < n; i += len) {
+        len = sotto_digits_at(p + i, n - i);
+        sotto_say_cardinal(b, p + i, len);
+        if (len > 0) continue;
+        while (i + len < n && !sotto_is_digit(p[i + len])) len++;
+        sotto_say_run(b, p + i, len);
+    }
 }
 
 /* "me@example.com", "example.com", "main.py": letters around a point or an at sign that has no blank beside it. */
@@ -172,12 +181,16 @@ size_t sotto_rule_symbol(sotto_buf *b, const char *p, size_t n, char before) {
                    {"!=", "is not equal to", false}, {"==", "equals", false}, {"++", "plus plus", false}, {"--", "", false},
                    {"&&", "and", false},      {"&", "and", false},      {"@", "at", false},          {"+", "plus", false},
                    {"=", "equals", false},    {"%", "percent", false},  {"*", "times", false},       {"<", "is less than", true},
-                   {">", "is greater than", true}, {"/", "slash", false},    {"\xc2\xb0", "degrees", false}};
+                   {">", "is greater than", true}, {"/", "slash", false},    {"\xc2\xa3", "pounds", false}, {"\xe2\x82\xac", "euros", false}, {"\xc2\xa5", "yen", false},    {"\xc2\xb0", "degrees", false}};
     char next = sotto_char_at(p, n, 1);
     if (p[0] == '^') return say_power(b, p, n);
     if (p[0] == '#') return say_hash(b, p, n, before);
     if ((p[0] == '-' || p[0] == '/') && before == ' ' && next == ' ' && n > 2 && sotto_is_digit(p[2])) {
         sotto_say_words(b, p[0] == '-' ? "minus" : "divided by");
+        return 1;
+    }
+    if (p[0] == '/' && sotto_is_digit(before) && sotto_is_letter(next)) {
+        sotto_say_words(b, "per"); /* "$20/month" */
         return 1;
     }
     for (size_t i = 0; i < SOTTO_COUNT(symbols); i++) {

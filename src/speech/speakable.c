@@ -146,7 +146,7 @@ static verdict conjunction_follows(scan *s) {
 }
 
 static verdict blank_ends(scan *s) {
-    if (s->i > 0 && sotto_is_word(s->text[s->i - 1])) s->words++;
+    s->words++;
     s->cut = s->blank = s->i;
     return conjunction_follows(s);
 }
