@@ -285,6 +285,11 @@ static size_t mark_close(place *s) {
 
 /* ---- addresses, tags, entities ---------------------------------------------------------------------------------- */
 
+static void put_ascii(place *s, const char *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!((unsigned char)p[i] & 0x80)) put_char(s, p[i]);
+}
+
 /* The host of an address, without "www." and whoever is named before it. */
 static void put_host(place *s, const char *p, size_t n) {
     size_t scheme = 0, len = 0, at = 0;
@@ -300,7 +305,7 @@ static void put_host(place *s, const char *p, size_t n) {
     p += at, n = len - at;
     for (len = 0; len < n && len < 100 && p[len] != ':';) len++;
     size_t www = len > 4 && (p[0] | 32) == 'w' && (p[1] | 32) == 'w' && (p[2] | 32) == 'w' && p[3] == '.' ? 4 : 0;
-    for (size_t i = www; i < len; i++) put_char(s, p[i]);
+    put_ascii(s, p + www, len - www);
 }
 
 static size_t mark_address(place *s) {
@@ -314,7 +319,7 @@ static size_t mark_address(place *s) {
         found |= v > 0;
     }
     if (!found) return 0;
-    while (n < s->n && (unsigned char)s->p[n] > ' ' && !strchr("<>\"()[]|`*", s->p[n])) n++;
+    while (n < s->n && s->p[n] > ' ' && s->p[n] < 0x7f && !strchr("<>\"()[]|`*", s->p[n])) n++;
     if (n == s->n && !s->whole) return needs_more;
     s->m->skips_word = n == SOTTO_MARKUP_WINDOW;
     while (n > 0 && strchr(".,;:!?'", s->p[n - 1])) n--;
@@ -338,7 +343,7 @@ static size_t mark_less(place *s) {
     }
     bool mail = memchr(s->p, '@', n) && !memchr(s->p, ' ', n);
     if (begins(s, "<http") == 1) put_host(s, s->p + 1, n - 1);
-    for (size_t i = 1; mail && i < n; i++) put_char(s, s->p[i]);
+    if (mail) put_ascii(s, s->p + 1, n - 1);
     for (size_t i = 0; i < SOTTO_COUNT(breaks); i++)
         if (begins(s, breaks[i]) == 1) {
             put_break(s);

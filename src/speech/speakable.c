@@ -15,9 +15,22 @@ enum {
     UNREAD_MAX = 1 << 20   /* bytes fed and not asked for */
 };
 
+typedef enum verdict { NO, YES, WAIT } verdict;
+
+/* The search for a clause's end: plain text looked at up to place `i`. It goes on when there is more. */
+typedef struct scan {
+    const char *text;
+    size_t      n, i;
+    bool        first, end;
+    int         words;
+    size_t      comma, blank; /* after the last of them; 0: none */
+    size_t      cut;          /* the end that was found */
+} scan;
+
 struct sotto_speakable {
     sotto_markup markup;
     sotto_plain  plain;
+    scan         at;     /* in it */
     sotto_buf    source; /* fed, from `taken` on */
     size_t       used;   /* of it */
     size_t       taken;  /* bytes of the text before it */
@@ -45,6 +58,7 @@ void sotto_speakable_reset(sotto_speakable *s) {
     sotto_buf_clear(&s->spoken);
     sotto_markup_reset(&s->markup);
     s->plain.n = s->used = s->taken = 0;
+    s->at = (scan){0};
     s->first = true;
     s->ended = false;
 }
@@ -70,18 +84,6 @@ sotto_status sotto_speakable_feed(sotto_speakable *s, const char *text, size_t n
 void sotto_speakable_end(sotto_speakable *s) { s->ended = true; }
 
 /* ---- where a clause ends ----------------------------------------------------------------------------------- */
-
-typedef enum verdict { NO, YES, WAIT } verdict;
-
-/* Plain text from its beginning to place `i`. */
-typedef struct scan {
-    const char *text;
-    size_t      n, i;
-    bool        first, end;
-    int         words;
-    size_t      comma, blank; /* after the last of them; 0: none */
-    size_t      cut;          /* the end that was found */
-} scan;
 
 static bool is_one_of(char c, const char *set) { return c != '\0' && strchr(set, c) != NULL; }
 
@@ -145,7 +147,9 @@ static verdict conjunction_follows(scan *s) {
     return NO;
 }
 
+/* A blank that is the last may yet become the end of a paragraph. */
 static verdict blank_ends(scan *s) {
+    if (s->i + 1 == s->n && !s->end) return WAIT;
     s->words++;
     s->cut = s->blank = s->i;
     return conjunction_follows(s);
@@ -183,18 +187,18 @@ static verdict look_at(scan *s) {
     return v == NO ? too_long(s) : v;
 }
 
-static bool find_clause(const sotto_speakable *s, bool end, size_t *cut) {
-    scan at = {.text = s->plain.text, .n = s->plain.n, .first = s->first, .end = end};
-    for (; at.i < at.n; at.i++) {
+static bool find_clause(sotto_speakable *s, bool end, size_t *cut) {
+    for (s->at.n = s->plain.n; s->at.i < s->at.n; s->at.i++) {
+        scan at = s->at;
+        at.text = s->plain.text, at.first = s->first, at.end = end;
         verdict v = look_at(&at);
         if (v == WAIT) return false;
-        if (v == YES) {
-            *cut = at.cut;
-            return true;
-        }
+        s->at = at;
+        *cut = at.cut;
+        if (v == YES) return true;
     }
-    *cut = at.n;
-    return end && at.n > 0;
+    *cut = s->at.n;
+    return end && s->at.n > 0;
 }
 
 /* ---- clauses ----------------------------------------------------------------------------------------------- */
@@ -210,6 +214,7 @@ static bool take(sotto_speakable *s, size_t cut, sotto_clause *out) {
     memmove(p->text, p->text + cut, p->n - cut);
     memmove(p->begin, p->begin + cut, (p->n - cut) * sizeof *p->begin);
     p->n -= cut;
+    s->at = (scan){0};
     if (s->spoken.len == 0 || s->spoken.failed) return false;
     out->spoken = s->spoken.data;
     s->first = false;

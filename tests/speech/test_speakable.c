@@ -122,7 +122,7 @@ TEST(cuts_do_not_matter) {
     uint64_t  seed = 2;
     all_texts(&text);
     check_cuts(text.data, text.len, &seed, 12);
-    for (int i = 0; i < 200; i++) { /* parts of it: an end anywhere */
+    for (int i = 0; i < 100; i++) { /* parts of it: an end anywhere */
         size_t at = test_random(&seed) % text.len, n = test_random(&seed) % 300;
         check_cuts(text.data + at, SOTTO_MIN(n, text.len - at), &seed, 3);
     }
@@ -146,7 +146,8 @@ static size_t random_text(uint64_t *seed, char *out, size_t max) {
 
 /* What voices are given: letters, blanks, apostrophes and four marks; no digits, no signs. */
 static void check_spoken(const char *spoken) {
-    CHECK(spoken[0] != ' ' && sotto_utf8_valid(spoken, strlen(spoken)) && !strstr(spoken, "  "));
+    if (spoken[0] == ' ' || !sotto_utf8_valid(spoken, strlen(spoken)) || strstr(spoken, "  "))
+        TEST_FAIL("\"%s\" has a blank too many, or is no UTF-8", spoken);
     for (const char *p = spoken; *p; p++) {
         bool letter = ((unsigned)(*p | 32) - 'a') < 26 || (*p & 0x80);
         if (letter || strchr(" ',.?!", *p)) continue;
@@ -159,7 +160,7 @@ TEST(random_texts) {
     uint64_t  seed = 3;
     char      text[400];
     sotto_buf said = {0};
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 400; i++) {
         size_t n = random_text(&seed, text, 20 + test_random(&seed) % 380);
         check_cuts(text, n, &seed, 2);
         sotto_error err = {0};
@@ -225,7 +226,7 @@ TEST(endless) {
         size_t           fed = 0, longest_gap = 0, said = 0;
         CHECK_OK(sotto_speakable_open(&s, &err), err);
         while (piece.len < 2000) (void)sotto_buf_puts(&piece, units[i]);
-        for (; fed < 200000; fed += piece.len) {
+        for (; fed < 40000; fed += piece.len) {
             CHECK_OK(sotto_speakable_feed(s, piece.data, piece.len, &err), err);
             while (sotto_speakable_next(s, &c)) {
                 longest_gap = SOTTO_MAX(longest_gap, strlen(c.spoken));
