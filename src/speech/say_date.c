@@ -137,7 +137,7 @@ size_t sotto_rule_date(sotto_buf *b, const char *p, size_t n, char before) {
     return used > 0 ? used : day_first(b, p, n);
 }
 
-/* ---- times ------------------------------------------------------------------------------------------------------ */
+/* ---- times ---------------------------------------------------------------------------------------------- */
 
 /* " PM", "pm", "p.m."; 'A' or 'P' and its length; 0: none. */
 static char scan_half(const char *p, size_t n, size_t *len) {
@@ -145,7 +145,8 @@ static char scan_half(const char *p, size_t n, size_t *len) {
     char   half = (char)(sotto_char_at(p, n, i) & ~32);
     if (half != 'A' && half != 'P') return 0;
     bool dotted = sotto_char_at(p, n, i + 1) == '.';
-    if ((sotto_char_at(p, n, i + 1 + dotted) | 32) != 'm' || sotto_is_word(sotto_char_at(p, n, i + 2 + dotted))) return 0;
+    if ((sotto_char_at(p, n, i + 1 + dotted) | 32) != 'm') return 0;
+    if (sotto_is_word(sotto_char_at(p, n, i + 2 + dotted))) return 0;
     *len = i + 2 + dotted + (dotted && sotto_char_at(p, n, i + 3) == '.');
     return half;
 }
@@ -173,7 +174,8 @@ size_t sotto_rule_time(sotto_buf *b, const char *p, size_t n, char before) {
         }
     }
     char half = used < n ? scan_half(p + used, n - used, &len) : 0;
-    if ((!clock && !half) || minute > 59 || second > 59 || (!half && sotto_is_word(sotto_char_at(p, n, used)))) return 0;
+    if ((!clock && !half) || minute > 59 || second > 59) return 0;
+    if (!half && sotto_is_word(sotto_char_at(p, n, used))) return 0;
     say_clock(b, p, hour, minute, p + minutes, half != 0);
     if (second > 0) {
         char digits[2] = {(char)('0' + second / 10), (char)('0' + second % 10)};

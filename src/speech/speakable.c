@@ -1,6 +1,6 @@
-/* Clauses of an answer as it streams: bytes are kept until say_markup.c can tell what they are, plain text until a place
- * is found where the voice can begin, and only then words are made. Each decision waits for the characters that it
- * depends on, so that clauses do not depend on how the text is cut into feeds. */
+/* Clauses of an answer as it streams: bytes are kept until say_markup.c can tell what they are, plain text until a
+ * place is found where the voice can begin, and only then words are made. Each decision waits for the characters that
+ * it depends on, so that clauses do not depend on how the text is cut into feeds. */
 #include "speech/say.h"
 
 #include <stdlib.h>
@@ -83,7 +83,7 @@ sotto_status sotto_speakable_feed(sotto_speakable *s, const char *text, size_t n
 
 void sotto_speakable_end(sotto_speakable *s) { s->ended = true; }
 
-/* ---- where a clause ends ----------------------------------------------------------------------------------- */
+/* ---- where a clause ends -------------------------------------------------------------------------------- */
 
 static bool is_one_of(char c, const char *set) { return c != '\0' && strchr(set, c) != NULL; }
 
@@ -136,7 +136,9 @@ static verdict clause_ends(scan *s) {
 
 /* In a long first clause: before a word that begins another. */
 static verdict conjunction_follows(scan *s) {
-    static const char *const words[] = {"and", "but", "because", "which", "while", "so", "although", "when", "where", "if"};
+    static const char *const words[] = {
+        "and", "but", "because", "which", "while", "so", "although", "when", "where", "if"
+    };
     const char *p = s->text + s->i + 1;
     size_t      n = s->n - s->i - 1, len = 0;
     if (!s->first || s->words < FIRST_LONG_WORDS) return NO;
@@ -201,7 +203,7 @@ static bool find_clause(sotto_speakable *s, bool end, size_t *cut) {
     return end && s->at.n > 0;
 }
 
-/* ---- clauses ----------------------------------------------------------------------------------------------- */
+/* ---- clauses -------------------------------------------------------------------------------------------- */
 
 /* Says plain[0..cut) and takes it away. False: it says nothing. */
 static bool take(sotto_speakable *s, size_t cut, sotto_clause *out) {

@@ -1,5 +1,5 @@
-/* A text that a model wrote, made speakable: as a whole and byte by byte it is the same clauses, and what a voice is given
- * has no digits and no signs. */
+/* A text that a model wrote, made speakable: as a whole and byte by byte it is the same clauses, and what a voice is
+ * given has no digits and no signs. */
 #include "speech/speech.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -55,7 +55,8 @@ TEST(ends) {
 TEST(not_there) {
     sotto_process *p = NULL;
     sotto_error    err = {0};
-    CHECK_INT(sotto_process_start(&p, (const char *const[]){"sotto-no-such-program", NULL}, NULL, 0, &err), SOTTO_NOT_FOUND);
+    const char    *argv[] = {"sotto-no-such-program", NULL};
+    CHECK_INT(sotto_process_start(&p, argv, NULL, 0, &err), SOTTO_NOT_FOUND);
     CHECK(strstr(err.message, "sotto-no-such-program") != NULL);
 }
 

@@ -3,7 +3,7 @@
 
 #include "test.h"
 
-/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+/* ---- tables --------------------------------------------------------------------------------------------- */
 
 enum { LINE_MAX_LEN = 2000 };
 
@@ -54,7 +54,7 @@ TEST(table) {
     sotto_buf_free(&said);
 }
 
-/* ---- streams --------------------------------------------------------------------------------------------------------- */
+/* ---- streams -------------------------------------------------------------------------------------------- */
 
 /* The clauses of a text fed in pieces of random lengths up to `most` bytes, each with its n_text: "[12]Hello.|...". */
 static void clauses_of(const char *text, size_t n, size_t most, uint64_t *seed, bool with_n_text, sotto_buf *out) {
@@ -73,7 +73,8 @@ static void clauses_of(const char *text, size_t n, size_t most, uint64_t *seed, 
             if (out->len > 0) (void)sotto_buf_puts(out, " | ");
             if (with_n_text) (void)sotto_buf_printf(out, "[%zu]", c.n_text);
             (void)sotto_buf_puts(out, c.spoken);
-            if (c.n_text < last || c.n_text > at) TEST_FAIL("n_text %zu after %zu of %zu: %s", c.n_text, last, at, c.spoken);
+            if (c.n_text < last || c.n_text > at)
+                TEST_FAIL("n_text %zu after %zu of %zu: %s", c.n_text, last, at, c.spoken);
             last = c.n_text;
         }
         if (at == n) break;
@@ -131,10 +132,12 @@ TEST(cuts_do_not_matter) {
 
 /* Marks, words and bytes that mean something, in no order. */
 static size_t random_text(uint64_t *seed, char *out, size_t max) {
-    static const char *const parts[] = {"*", "**", "_", "`", "```", "\n", "\n\n", "- ", "# ", "| ", "[", "](", ")", "<", ">", "&amp;",
-                                        "&", "https://a.b", "1", "23", ".", ", ", "; ", " ", "$", "%", "/", "-", "word", "Dr. ", "e.g. ",
-                                        "5:30", "pm", "\xc3\xa9", "\xe2\x80\x94", "\xf0\x9f\x98\x80", "\xff", "\xe2\x82", "km", "'", "\"",
-                                        "(", "!", "? ", ":", "^", "~", "\\", "+", "=", "@", "1/2", "Nov ", "26", "2026", "st", "x", "\t"};
+    static const char *const parts[] = {
+        "*", "**", "_", "`", "```", "\n", "\n\n", "- ", "# ", "| ", "[", "](", ")", "<", ">", "&amp;", "&",
+        "https://a.b", "1", "23", ".", ", ", "; ", " ", "$", "%", "/", "-", "word", "Dr. ", "e.g. ", "5:30",
+        "pm", "\xc3\xa9", "\xe2\x80\x94", "\xf0\x9f\x98\x80", "\xff", "\xe2\x82", "km", "'", "\"", "(", "!",
+        "? ", ":", "^", "~", "\\", "+", "=", "@", "1/2", "Nov ", "26", "2026", "st", "x", "\t"
+    };
     size_t n = 0;
     while (n + 16 < max) {
         const char *part = parts[test_random(seed) % SOTTO_COUNT(parts)];
@@ -212,12 +215,14 @@ TEST(n_text) {
     sotto_speakable_close(s);
 }
 
-/* ---- hostile texts ----------------------------------------------------------------------------------------------------- */
+/* ---- hostile texts -------------------------------------------------------------------------------------- */
 
 /* A megabyte and more without an end to anything: clauses come all the same, and none is long. */
 TEST(endless) {
-    static const char *const units[] = {"a", "[", "](", "`", "*", "_", "1", "1,", ".", "\xe2\x82", "\xf0\x9f\x98\x80", "<a ", "&a", "http://a",
-                                        "|", "\n- ", "# ", "> ", "a.", "Dr. ", "1/", "-", "(", "a, ", "~", "\\", "999999999 ", "e.g. "};
+    static const char *const units[] = {
+        "a", "[", "](", "`", "*", "_", "1", "1,", ".", "\xe2\x82", "\xf0\x9f\x98\x80", "<a ", "&a", "http://a",
+        "|", "\n- ", "# ", "> ", "a.", "Dr. ", "1/", "-", "(", "a, ", "~", "\\", "999999999 ", "e.g. "
+    };
     for (size_t i = 0; i < SOTTO_COUNT(units); i++) {
         sotto_speakable *s = NULL;
         sotto_clause     c;

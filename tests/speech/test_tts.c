@@ -1,5 +1,5 @@
-/* The voices that are installed: how much they say, at which speed, that they can be stopped, and that they say the same
- * twice. */
+/* The voices that are installed: how much they say, at which speed, that they can be stopped, and that they say the
+ * same twice. */
 #define _POSIX_C_SOURCE 200809L
 #include "speech/tts.h"
 
@@ -63,7 +63,8 @@ TEST(every_voice_speaks) {
         CHECK_INT(speak(t, "", &nothing), SOTTO_OK);
         CHECK_INT(speak(t, " ... \n?!", &nothing), SOTTO_OK);
         CHECK_INT(nothing.calls, 0);
-        CHECK_INT(speak(t, "\x01\xff caf\xc3\xa9 <b> $( ) `ls` ' \" \\ %s \xe6\x97\xa5 \xf0\x9f\x98\x80 -v --help", &odd), SOTTO_OK);
+        static const char weird[] = "\x01\xff caf\xc3\xa9 <b> $( ) `ls` ' \" \\ %s \xe6\x97\xa5 \xf0\x9f\x98\x80 --help";
+        CHECK_INT(speak(t, weird, &odd), SOTTO_OK);
         CHECK(odd.n > 0);
         sotto_tts_close(t);
     }
@@ -117,7 +118,7 @@ TEST(long_text) {
     sotto_tts_close(t);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------------------ */
 
 static void check_refused(const char *voice, float speed, sotto_status want, const char *says) {
     sotto_tts        *t = NULL;
