@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-/* ---- files --------------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------------------- */
 
 /* A whole file, read-only: mapped, or read into memory when `map` is false or the file cannot be mapped. */
 typedef struct sotto_file {
@@ -70,7 +70,7 @@ char        *sotto_folder_writer_file(sotto_folder_writer *w, const char *name, 
 sotto_status sotto_folder_writer_commit(sotto_folder_writer *w, sotto_error *err); /* closes w in every case */
 void         sotto_folder_writer_close(sotto_folder_writer *w); /* without commit: discards; NULL allowed */
 
-/* ---- memory -------------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------------------- */
 
 /* Address space for `n_bytes` that reads as zero and takes physical memory only page by page as it is written.
  * This is how the KV cache grows without ever moving. */
@@ -83,7 +83,7 @@ uint64_t sotto_memory_total_bytes(void);     /* 0: unknown */
 uint64_t sotto_memory_available_bytes(void); /* what could be used without swapping; 0: unknown */
 uint64_t sotto_memory_peak_rss_bytes(void);
 
-/* ---- time ---------------------------------------------------------------------------------------------- */
+/* ---- time ----------------------------------------------------------------------------------------------- */
 
 uint64_t sotto_time_ns(void); /* monotonic */
 int64_t  sotto_time_unix(void);
@@ -101,7 +101,7 @@ bool sotto_wall_from_unix(sotto_wall *out, int64_t unix_seconds); /* false: out 
 bool    sotto_wall_to_unix(const sotto_wall *wall, int64_t *unix_seconds);
 int64_t sotto_wall_as_utc(const sotto_wall *wall); /* as if the wall were in UTC: by 86400 a count of days */
 
-/* ---- cpu ----------------------------------------------------------------------------------------------- */
+/* ---- cpu ------------------------------------------------------------------------------------------------ */
 
 /* Features that the processor has and the system saves. A bit per instruction set that a kernel file needs. */
 enum {
@@ -123,7 +123,7 @@ int         sotto_cpu_physical_cores(void); /* that this process may use; at lea
 /* Names of the flags set, separated by spaces, cut to n. */
 void        sotto_cpu_flags_text(uint32_t flags, char *out, size_t n);
 
-/* ---- threads ------------------------------------------------------------------------------------------- */
+/* ---- threads -------------------------------------------------------------------------------------------- */
 
 /* A persistent pool. `run` calls fn(arg, chunk, worker) for every chunk in [0, n_chunks), handing the chunks
  * out one by one (so a stolen core only costs the chunk that it holds), and returns when all are done; the
@@ -164,7 +164,7 @@ void sotto_sleep_until_ns(uint64_t time_ns); /* of sotto_time_ns */
 /* Calls fn unless a call with this *done, in any thread, has done so before. */
 void sotto_once(bool *done, void (*fn)(void));
 
-/* ---- other programs ------------------------------------------------------------------------------------ */
+/* ---- other programs ------------------------------------------------------------------------------------- */
 
 /* A program, argv[0] looked up in PATH, argv ending with NULL; never through a shell. `input` (not copied: it must stay
  * until the program is closed) is its standard input, and is written while its output is read. NOT_FOUND: there is no
@@ -175,11 +175,11 @@ sotto_status sotto_process_start(sotto_process **out, const char *const *argv, c
 /* What it has written to its standard output, waiting for it at most so many milliseconds. The number of bytes; 0: the
  * end; -1: nothing has come. */
 long sotto_process_read(sotto_process *p, void *data, size_t n, int ms);
-/* Waits at most so many milliseconds for it to end by itself, then ends it. Its exit status; -1: it was ended, by this or
- * by a signal. NULL allowed. */
+/* Waits at most so many milliseconds for it to end by itself, then ends it. Its exit status; -1: it was ended, by
+ * this or by a signal. NULL allowed. */
 int sotto_process_close(sotto_process *p, int ms);
 
-/* ---- terminal and signals (programs only) -------------------------------------------------------------- */
+/* ---- terminal and signals (programs only) --------------------------------------------------------------- */
 
 bool sotto_terminal_is(int fd);
 int  sotto_terminal_columns(void); /* 80 when unknown */

@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 
 #if defined(__APPLE__)
-#define SEND_FLAGS 0 /* SO_NOSIGPIPE instead */
+#define SOCKET_TYPE SOCK_STREAM
+#define SEND_FLAGS  0 /* SO_NOSIGPIPE instead */
 #else
-#define SEND_FLAGS MSG_NOSIGNAL
+#define SOCKET_TYPE (SOCK_STREAM | SOCK_CLOEXEC)
+#define SEND_FLAGS  MSG_NOSIGNAL
 #endif
 
 extern char **environ;
@@ -25,11 +27,11 @@ struct sotto_process {
 };
 
 static bool make_sockets(int fd[2]) {
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) != 0) return false;
-    for (int i = 0; i < 2; i++) (void)fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+    if (socketpair(AF_UNIX, SOCKET_TYPE, 0, fd) != 0) return false;
     (void)fcntl(fd[0], F_SETFL, O_NONBLOCK);
 #if defined(__APPLE__)
     int on = 1;
+    for (int i = 0; i < 2; i++) (void)fcntl(fd[i], F_SETFD, FD_CLOEXEC);
     (void)setsockopt(fd[0], SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
 #endif
     return true;

@@ -18,7 +18,7 @@ typedef struct phrase {
 
 typedef struct word {
     int         phrase, first_syl, n_syls, place; /* in its phrase */
-    const char *gpos;                             /* a guess at its part of speech: content, or a kind of function word */
+    const char *gpos;                             /* guessed: content, or a kind of function word */
     bool        content;
 } word;
 
@@ -41,7 +41,7 @@ typedef struct analysis {
     int       n_phrases, n_words, n_syls, n_segs;
 } analysis;
 
-/* ---- from flite's utterance -------------------------------------------------------------------------------- */
+/* ---- from flite's utterance ----------------------------------------------------------------------------- */
 
 static int count_items(const cst_utterance *u, const char *relation) {
     int n = 0;
@@ -96,8 +96,8 @@ static bool is_rising(const char *text) {
     return n > 0 && text[n - 1] == '?';
 }
 
-/* The ends of phrases have whole tones, as in the voice's training, nearly always falling; flite leaves most without. The
- * syllable counts as accented by it. */
+/* The ends of phrases have whole tones, as in the voice's training, nearly always falling; flite leaves most without.
+ * The syllable counts as accented by it. */
 static const char *end_tone(syllable *last, bool rises) {
     last->accent = 1;
     return rises ? "H-H%" : "L-L%";
@@ -132,7 +132,7 @@ static bool analyse(sotto_arena *arena, analysis *a, const cst_utterance *u, boo
     return true;
 }
 
-/* ---- counts ------------------------------------------------------------------------------------------------ */
+/* ---- counts --------------------------------------------------------------------------------------------- */
 
 typedef bool (*syl_test)(const syllable *s);
 static bool is_stressed(const syllable *s) { return s->stress; }
@@ -164,7 +164,7 @@ static int content_distance(const analysis *a, int w, int step) {
     return 0;
 }
 
-/* ---- one label --------------------------------------------------------------------------------------------- */
+/* ---- one label ------------------------------------------------------------------------------------------ */
 
 static const char *name_at(const analysis *a, int seg) { return seg >= 0 && seg < a->n_segs ? a->segs[seg].name : "x"; }
 
@@ -183,8 +183,9 @@ static void put_syllable(sotto_buf *b, const analysis *a, int syl) {
     (void)sotto_buf_printf(b, "/B:%d-%d-%d@%d-%d&%d-%d", s->stress, s->accent, s->n_phones, s->place + 1,
                            w->n_syls - s->place, syl - first + 1, end - syl);
     /* Festival does not count the phrase's first syllable among those before. */
-    (void)sotto_buf_printf(b, "#%d-%d$%d-%d", count_syls(a, after_first, syl, is_stressed) + 1,
-                           count_syls(a, syl + 1, end, is_stressed) + 1, count_syls(a, after_first, syl, is_accented) + 1,
+    (void)sotto_buf_printf(b, "#%d-%d", count_syls(a, after_first, syl, is_stressed) + 1,
+                           count_syls(a, syl + 1, end, is_stressed) + 1);
+    (void)sotto_buf_printf(b, "$%d-%d", count_syls(a, after_first, syl, is_accented) + 1,
                            count_syls(a, syl + 1, end, is_accented) + 1);
     (void)sotto_buf_printf(b, "!%d-%d;%d-%d|%s", syl_distance(a, syl, -1, is_stressed),
                            syl_distance(a, syl, 1, is_stressed), syl_distance(a, syl, -1, is_accented),
@@ -201,8 +202,9 @@ static void put_word(sotto_buf *b, const analysis *a, int index) {
 }
 
 static void put_word_beside(sotto_buf *b, const analysis *a, int index, char field) {
-    bool there = index >= 0 && index < a->n_words;
-    (void)sotto_buf_printf(b, "/%c:%s_%d", field, there ? a->words[index].gpos : "0", there ? a->words[index].n_syls : 0);
+    static const word none = {.gpos = "0"};
+    const word       *w = index >= 0 && index < a->n_words ? &a->words[index] : &none;
+    (void)sotto_buf_printf(b, "/%c:%s_%d", field, w->gpos, w->n_syls);
 }
 
 static void put_phrase_beside(sotto_buf *b, const analysis *a, int index, const char *format) {
@@ -261,7 +263,7 @@ static char *make_label(sotto_arena *arena, const analysis *a, int seg) {
     return label;
 }
 
-/* ---- a text ------------------------------------------------------------------------------------------------ */
+/* ---- a text --------------------------------------------------------------------------------------------- */
 
 /* Up to the phones of the words and the tones of the syllables; how long and how high they are, the voice knows. */
 static const cst_synth_module modules[] = {{"tokenizer_func", default_tokenization},

@@ -1,7 +1,7 @@
 /* A clause of plain text as words: at each word the first rule that knows what begins there says it. */
 #include "speech/say.h"
 
-/* ---- what is said -------------------------------------------------------------------------------------------- */
+/* ---- what is said --------------------------------------------------------------------------------------- */
 
 void sotto_say_run(sotto_buf *b, const char *p, size_t n) {
     if (n == 0) return;
@@ -27,7 +27,7 @@ void sotto_say_mark(sotto_buf *b, char mark) {
     else if (mark == '?') *last = mark;
 }
 
-/* ---- looking --------------------------------------------------------------------------------------------------- */
+/* ---- looking -------------------------------------------------------------------------------------------- */
 
 size_t sotto_digits_at(const char *p, size_t n) {
     size_t i = 0;
@@ -42,7 +42,7 @@ bool sotto_starts_with(const char *p, size_t n, const char *word) {
     return !sotto_is_word(sotto_char_at(p, n, i));
 }
 
-/* ---- a clause -------------------------------------------------------------------------------------------------- */
+/* ---- a clause ------------------------------------------------------------------------------------------- */
 
 /* A mark between words, or at the end; brackets are pauses, and so is a dash that stands alone. */
 static bool say_mark_at(sotto_buf *b, const char *p, size_t n, char before) {
@@ -57,9 +57,10 @@ static bool say_mark_at(sotto_buf *b, const char *p, size_t n, char before) {
 
 static size_t say_at(sotto_buf *b, const char *p, size_t n, char before) {
     static const sotto_say_rule rules[] = {
-        sotto_rule_date,   sotto_rule_time,   sotto_rule_phone,        sotto_rule_money,   sotto_rule_ordinal, sotto_rule_decade,
-        sotto_rule_fraction, sotto_rule_amount, sotto_rule_number, sotto_rule_abbreviation, sotto_rule_address, sotto_rule_symbol,
-        sotto_rule_word};
+        sotto_rule_date, sotto_rule_time, sotto_rule_phone, sotto_rule_money, sotto_rule_ordinal,
+        sotto_rule_decade, sotto_rule_fraction, sotto_rule_amount, sotto_rule_number, sotto_rule_abbreviation,
+        sotto_rule_address, sotto_rule_symbol, sotto_rule_word
+    };
     for (size_t i = 0; i < SOTTO_COUNT(rules); i++) {
         size_t used = rules[i](b, p, n, before);
         if (used > 0) return used;

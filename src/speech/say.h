@@ -1,11 +1,11 @@
-/* Between the files that make text speakable: say_markup.c takes out what is not words, speakable.c cuts clauses, say.c and
- * the other say_*.c turn a clause into words. */
+/* Between the files that make text speakable: say_markup.c takes out what is not words, speakable.c cuts clauses,
+ * say.c and the other say_*.c turn a clause into words. */
 #ifndef SOTTO_SAY_H
 #define SOTTO_SAY_H
 
 #include "speech/speech.h"
 
-/* ---- markup to plain text (say_markup.c) ------------------------------------------------------------------ */
+/* ---- markup to plain text (say_markup.c) ---------------------------------------------------------------- */
 
 /* Looking further than this for the end of a link, a tag or a line is not worth it: whatever is not decided by then is
  * text. One step adds less than half of what there is room for. */
@@ -33,7 +33,7 @@ void sotto_markup_reset(sotto_markup *m);
  * it was; 0: what follows decides. `end`: nothing follows. What it does depends on nothing but the bytes. */
 size_t sotto_markup_step(sotto_markup *m, sotto_plain *out, const char *p, size_t n, size_t source, bool end);
 
-/* ---- plain text to words (say.c) -------------------------------------------------------------------------- */
+/* ---- plain text to words (say.c) ------------------------------------------------------------------------ */
 
 /* What a clause says, appended; nothing where it says nothing. `stop`: it ends here, mark or no mark. */
 void sotto_say(sotto_buf *out, const char *text, size_t n, bool stop);
@@ -58,7 +58,7 @@ bool   sotto_starts_with(const char *p, size_t n, const char *word); /* case ign
  * returns its length; else 0. `before`: the character before. */
 typedef size_t (*sotto_say_rule)(sotto_buf *b, const char *p, size_t n, char before);
 
-/* ---- numbers (say_number.c) ------------------------------------------------------------------------------- */
+/* ---- numbers (say_number.c) ----------------------------------------------------------------------------- */
 
 typedef struct sotto_number {
     char   whole[40]; /* digits, commas left out */
@@ -84,17 +84,17 @@ size_t sotto_rule_decade(sotto_buf *b, const char *p, size_t n, char before);
 size_t sotto_rule_fraction(sotto_buf *b, const char *p, size_t n, char before);
 size_t sotto_rule_phone(sotto_buf *b, const char *p, size_t n, char before);
 
-/* ---- dates and times (say_date.c) ------------------------------------------------------------------------- */
+/* ---- dates and times (say_date.c) ----------------------------------------------------------------------- */
 
 size_t sotto_rule_date(sotto_buf *b, const char *p, size_t n, char before);
 size_t sotto_rule_time(sotto_buf *b, const char *p, size_t n, char before);
 
-/* ---- amounts (say_amount.c) ------------------------------------------------------------------------------- */
+/* ---- amounts (say_amount.c) ----------------------------------------------------------------------------- */
 
 size_t sotto_rule_money(sotto_buf *b, const char *p, size_t n, char before);
 size_t sotto_rule_amount(sotto_buf *b, const char *p, size_t n, char before); /* a number, or a range, with its unit */
 
-/* ---- words (say_word.c) ----------------------------------------------------------------------------------- */
+/* ---- words (say_word.c) --------------------------------------------------------------------------------- */
 
 typedef enum sotto_abbreviation {
     SOTTO_ABBREVIATION_NONE,

@@ -6,8 +6,10 @@ static const char *scan_scale(const char *p, size_t n, bool money, size_t *len) 
     static const struct {
         const char *sign, *word;
         bool        money;
-    } scales[] = {{"k", "thousand", false}, {"m", "million", true},  {"mm", "million", true},  {"mn", "million", true},
-                  {"bn", "billion", false}, {"b", "billion", true},  {"t", "trillion", true},  {"tn", "trillion", true}};
+    } scales[] = {
+        {"k", "thousand", false}, {"m", "million", true}, {"mm", "million", true}, {"mn", "million", true},
+        {"bn", "billion", false}, {"b", "billion", true}, {"t", "trillion", true}, {"tn", "trillion", true}
+    };
     static const char *const words[] = {"hundred", "thousand", "million", "billion", "trillion"};
     for (size_t i = 0; i < SOTTO_COUNT(scales); i++)
         if ((money || !scales[i].money) && sotto_starts_with(p, n, scales[i].sign)) {
@@ -29,7 +31,7 @@ static size_t scan_range(const char *p, size_t n, sotto_number *other) {
     return used > 0 ? 1 + used : 0;
 }
 
-/* ---- money ---------------------------------------------------------------------------------------------------------- */
+/* ---- money ---------------------------------------------------------------------------------------------- */
 
 typedef struct currency {
     const char *sign, *one, *many, *cent, *cents;
@@ -82,8 +84,9 @@ static size_t money_range(const char *p, size_t n, sotto_number *other) {
     size_t sign = 0;
     if (n < 2 || p[0] != '-') return 0;
     (void)(scan_currency(p + 1, n - 1, &sign) || (sign = 0));
-    size_t used = sotto_digits_at(p + 1 + sign, n - 1 - sign) > 0 ? sotto_number_scan(p + 1 + sign, n - 1 - sign, other) : 0;
-    return used > 0 ? 1 + sign + used : 0;
+    size_t begin = 1 + sign;
+    if (sotto_digits_at(p + begin, n - begin) == 0) return 0;
+    return begin + sotto_number_scan(p + begin, n - begin, other);
 }
 
 /* "$5", "-$5", "$3 million", and "5 €". */
@@ -114,7 +117,7 @@ size_t sotto_rule_money(sotto_buf *b, const char *p, size_t n, char before) {
     return i + (scale ? len : 0);
 }
 
-/* ---- units ---------------------------------------------------------------------------------------------------------- */
+/* ---- units ---------------------------------------------------------------------------------------------- */
 
 typedef struct unit {
     const char *sign, *one, *many;
@@ -182,12 +185,12 @@ static const unit units[] = {
     {"ms", "millisecond", "milliseconds", false},
     {"sec", "second", "seconds", false},
     {"secs", "second", "seconds", false},
-    {"s", "second", "seconds", true},
+    {"s", "second", "seconds", false},
     {"min", "minute", "minutes", false},
     {"mins", "minute", "minutes", false},
     {"hr", "hour", "hours", false},
     {"hrs", "hour", "hours", false},
-    {"h", "hour", "hours", true},
+    {"h", "hour", "hours", false},
     {"yrs", "year", "years", false},
     {"px", "pixel", "pixels", false},
     {"ppm", "part per million", "parts per million", false},
@@ -246,8 +249,7 @@ size_t sotto_rule_amount(sotto_buf *b, const char *p, size_t n, char before) {
     if (scale && p[end] == 'K' && x.n_whole == 1 && x.n_part == 0) scale = NULL; /* 4K is a screen */
     end += scale ? len : 0;
     const unit *u = end < n ? scan_unit(p + end, n - end, &len, &power) : NULL;
-    bool        version = more == 0 && x.n_part > 0 && sotto_char_at(p, n, end) == '.' && sotto_is_digit(sotto_char_at(p, n, end + 1));
-    if (version || (more == 0 && !scale && !u)) return 0;
+    if (more == 0 && !scale && !u) return 0;
     if (p[0] == '+') sotto_say_words(b, "plus");
     say_plain_or_year(b, &x, more > 0 && !u);
     if (more > 0) sotto_say_words(b, word), say_plain_or_year(b, &other, !u);

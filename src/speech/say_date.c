@@ -82,7 +82,13 @@ static size_t day_first(sotto_buf *b, const char *p, size_t n) {
     if (day > digits && sotto_starts_with(p + at, n - at, "of") && at + 3 < n) at += 3;
     int month = scan_month(p + at, n - at, &len);
     if (month == 0 || sotto_is_word(sotto_char_at(p, n, at + len))) return 0;
-    say_day(b, month, p, digits);
+    if (sotto_str_ends(sotto_buf_str(b), "the") || sotto_str_ends(sotto_buf_str(b), "The")) {
+        sotto_say_ordinal(b, p, digits);
+        sotto_say_words(b, "of");
+        sotto_say_words(b, months[month - 1]);
+    } else {
+        say_day(b, month, p, digits);
+    }
     at += len;
     size_t used = at < n ? scan_year_after(p + at, n - at, &year) : 0;
     if (used > 0) sotto_say_mark(b, ','), sotto_say_year(b, year);
@@ -120,7 +126,7 @@ static size_t digits_only(sotto_buf *b, const char *p, size_t n) {
     if (used == 0 || len[0] > 2 || len[1] > 2 || (len[2] != 2 && len[2] != 4) || !is_day(v[0], v[1])) return 0;
     say_day(b, v[0], p + begin[1], len[1]);
     sotto_say_mark(b, ',');
-    sotto_say_year(b, len[2] == 2 ? 2000 + v[2] : v[2]);
+    sotto_say_year(b, len[2] == 4 ? v[2] : v[2] < 50 ? 2000 + v[2] : 1900 + v[2]);
     return used;
 }
 
@@ -131,7 +137,7 @@ size_t sotto_rule_date(sotto_buf *b, const char *p, size_t n, char before) {
     return used > 0 ? used : day_first(b, p, n);
 }
 
-/* ---- times ------------------------------------------------------------------------------------------------------ */
+/* ---- times ---------------------------------------------------------------------------------------------- */
 
 /* " PM", "pm", "p.m."; 'A' or 'P' and its length; 0: none. */
 static char scan_half(const char *p, size_t n, size_t *len) {
@@ -139,7 +145,8 @@ static char scan_half(const char *p, size_t n, size_t *len) {
     char   half = (char)(sotto_char_at(p, n, i) & ~32);
     if (half != 'A' && half != 'P') return 0;
     bool dotted = sotto_char_at(p, n, i + 1) == '.';
-    if ((sotto_char_at(p, n, i + 1 + dotted) | 32) != 'm' || sotto_is_word(sotto_char_at(p, n, i + 2 + dotted))) return 0;
+    if ((sotto_char_at(p, n, i + 1 + dotted) | 32) != 'm') return 0;
+    if (sotto_is_word(sotto_char_at(p, n, i + 2 + dotted))) return 0;
     *len = i + 2 + dotted + (dotted && sotto_char_at(p, n, i + 3) == '.');
     return half;
 }
@@ -167,7 +174,8 @@ size_t sotto_rule_time(sotto_buf *b, const char *p, size_t n, char before) {
         }
     }
     char half = used < n ? scan_half(p + used, n - used, &len) : 0;
-    if ((!clock && !half) || minute > 59 || second > 59 || (!half && sotto_is_word(sotto_char_at(p, n, used)))) return 0;
+    if ((!clock && !half) || minute > 59 || second > 59) return 0;
+    if (!half && sotto_is_word(sotto_char_at(p, n, used))) return 0;
     say_clock(b, p, hour, minute, p + minutes, half != 0);
     if (second > 0) {
         char digits[2] = {(char)('0' + second / 10), (char)('0' + second % 10)};

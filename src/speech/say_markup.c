@@ -1,6 +1,6 @@
-/* Markdown, HTML's commonest tags and entities, addresses and signs beyond ASCII, made into plain text as it comes. Blocks
- * are told by how a line begins, the rest by the characters around a mark. Not a parser of Markdown: a wrong reading
- * costs a pause or a word, and must never cost the text after it. */
+/* Markdown, HTML's commonest tags and entities, addresses and signs beyond ASCII, made into plain text as it comes.
+ * Blocks are told by how a line begins, the rest by the characters around a mark. Not a parser of Markdown: a wrong
+ * reading costs a pause or a word, and must never cost the text after it. */
 #include "speech/say.h"
 
 void sotto_markup_reset(sotto_markup *m) { *m = (sotto_markup){.line_start = true, .last = ' '}; }
@@ -17,7 +17,7 @@ typedef struct place {
 /* A rule returns how many bytes it took, 0 for none, or this. */
 static const size_t needs_more = SIZE_MAX;
 
-/* ---- out --------------------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------------------ */
 
 static void put_char(place *s, char c) {
     sotto_plain *o = s->out;
@@ -38,7 +38,7 @@ static void put_break(place *s) {
     if (o->n > 0 && o->text[o->n - 1] != '\n') put_char(s, '\n');
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------ */
+/* ---- looking -------------------------------------------------------------------------------------------- */
 
 static size_t run_of(const place *s, char c) {
     size_t n = 0;
@@ -68,7 +68,7 @@ static int begins(const place *s, const char *text) {
     return 1;
 }
 
-/* ---- how lines begin ---------------------------------------------------------------------------------------- */
+/* ---- how lines begin ------------------------------------------------------------------------------------ */
 
 static size_t line_blank(place *s) {
     if (s->p[0] == '\n') {
@@ -130,7 +130,7 @@ static size_t line_item(place *s) {
     if (!dot && after != ' ' && after != '\t') return 0;
     put_break(s);
     s->m->line_start = false;
-    return dot ? 3 : 2;
+    return dot ? 3 : SOTTO_MIN(2, s->n);
 }
 
 /* "1. " and "1) " keep their number. */
@@ -184,7 +184,7 @@ static size_t skip_code(place *s) {
     return n < s->n ? n + 1 : n;
 }
 
-/* ---- marks within a line -------------------------------------------------------------------------------------- */
+/* ---- marks within a line -------------------------------------------------------------------------------- */
 
 static size_t mark_newline(place *s) {
     if (s->m->line_breaks) put_break(s);
@@ -283,7 +283,12 @@ static size_t mark_close(place *s) {
     return 1;
 }
 
-/* ---- addresses, tags, entities ---------------------------------------------------------------------------------- */
+/* ---- addresses, tags, entities -------------------------------------------------------------------------- */
+
+static void put_ascii(place *s, const char *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!((unsigned char)p[i] & 0x80)) put_char(s, p[i]);
+}
 
 /* The host of an address, without "www." and whoever is named before it. */
 static void put_host(place *s, const char *p, size_t n) {
@@ -294,12 +299,13 @@ static void put_host(place *s, const char *p, size_t n) {
             break;
         }
     p += scheme, n -= scheme;
-    while (len < n && len < 100 && !strchr("/?#:", p[len])) len++;
+    while (len < n && !strchr("/?#", p[len])) len++;
     for (size_t i = 0; i < len; i++)
         if (p[i] == '@') at = i + 1;
-    p += at, len -= at;
+    p += at, n = len - at;
+    for (len = 0; len < n && len < 100 && p[len] != ':';) len++;
     size_t www = len > 4 && (p[0] | 32) == 'w' && (p[1] | 32) == 'w' && (p[2] | 32) == 'w' && p[3] == '.' ? 4 : 0;
-    for (size_t i = www; i < len; i++) put_char(s, p[i]);
+    put_ascii(s, p + www, len - www);
 }
 
 static size_t mark_address(place *s) {
@@ -313,7 +319,7 @@ static size_t mark_address(place *s) {
         found |= v > 0;
     }
     if (!found) return 0;
-    while (n < s->n && (unsigned char)s->p[n] > ' ' && !strchr("<>\"()[]|`*", s->p[n])) n++;
+    while (n < s->n && s->p[n] > ' ' && s->p[n] < 0x7f && !strchr("<>\"()[]|`*", s->p[n])) n++;
     if (n == s->n && !s->whole) return needs_more;
     s->m->skips_word = n == SOTTO_MARKUP_WINDOW;
     while (n > 0 && strchr(".,;:!?'", s->p[n - 1])) n--;
@@ -337,7 +343,7 @@ static size_t mark_less(place *s) {
     }
     bool mail = memchr(s->p, '@', n) && !memchr(s->p, ' ', n);
     if (begins(s, "<http") == 1) put_host(s, s->p + 1, n - 1);
-    for (size_t i = 1; mail && i < n; i++) put_char(s, s->p[i]);
+    if (mail) put_ascii(s, s->p + 1, n - 1);
     for (size_t i = 0; i < SOTTO_COUNT(breaks); i++)
         if (begins(s, breaks[i]) == 1) {
             put_break(s);
@@ -349,11 +355,13 @@ static size_t mark_less(place *s) {
 static size_t mark_and(place *s) {
     static const struct {
         const char *name, *text;
-    } entities[] = {{"amp", " & "},   {"lt", " < "},   {"gt", " > "},     {"quot", "\""}, {"apos", "'"},   {"nbsp", " "},
-                    {"ndash", "-"},   {"mdash", ", "}, {"hellip", "..."}, {"deg", "\xc2\xb0"}, {"#39", "'"}, {"times", " * "},
-                    {"euro", "\xe2\x82\xac"}, {"pound", "\xc2\xa3"}, {"rarr", " to "}, {"#x27", "'"}, {"#34", "\""}};
+    } entities[] = {
+        {"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}, {"nbsp", " "}, {"ndash", "-"},
+        {"mdash", ", "}, {"hellip", "..."}, {"deg", "\xc2\xb0"}, {"#39", "'"}, {"times", " * "},
+        {"euro", "\xe2\x82\xac"}, {"pound", "\xc2\xa3"}, {"rarr", " to "}, {"#x27", "'"}, {"#34", "\""}
+    };
     size_t n = 1;
-    while (n < s->n && n < 10 && (sotto_is_digit(s->p[n]) || ((unsigned)(s->p[n] | 32) - 'a') < 26 || s->p[n] == '#')) n++;
+    while (n < s->n && n < 10 && !(s->p[n] & 0x80) && (sotto_is_word(s->p[n]) || s->p[n] == '#')) n++;
     if (n == s->n && n < 10 && !s->whole) return needs_more;
     if (sotto_char_at(s->p, s->n, n) == ';')
         for (size_t i = 0; i < SOTTO_COUNT(entities); i++)
@@ -365,32 +373,31 @@ static size_t mark_and(place *s) {
     return 1;
 }
 
-/* ---- beyond ASCII -------------------------------------------------------------------------------------------------- */
+/* ---- beyond ASCII --------------------------------------------------------------------------------------- */
 
 static const char *sign_text(uint32_t c) {
     static const struct {
         uint32_t    first, last;
         const char *text; /* NULL: as it is */
     } signs[] = {
-        {0x80, 0xa2, " "},          {0xa3, 0xa3, NULL},          {0xa4, 0xa4, " "},        {0xa5, 0xa5, NULL},
-        {0xa6, 0xa8, " "},          {0xa9, 0xa9, ""},            {0xaa, 0xaa, NULL},       {0xab, 0xab, "\""},
-        {0xac, 0xae, ""},           {0xaf, 0xaf, " "},           {0xb0, 0xb0, NULL},       {0xb1, 0xb1, " plus or minus "},
-        {0xb2, 0xb2, "^2"},         {0xb3, 0xb3, "^3"},          {0xb4, 0xb4, "'"},        {0xb5, 0xb5, NULL},
-        {0xb6, 0xb6, " "},          {0xb7, 0xb7, " * "},         {0xb8, 0xb8, " "},        {0xb9, 0xb9, "^1"},
-        {0xba, 0xba, "\xc2\xb0"},   {0xbb, 0xbb, "\""},          {0xbc, 0xbc, " 1/4"},     {0xbd, 0xbd, " 1/2"},
-        {0xbe, 0xbe, " 3/4"},       {0xbf, 0xbf, " "},           {0xd7, 0xd7, " * "},      {0xf7, 0xf7, " divided by "},
-        {0x3c0, 0x3c0, " pi "},     {0x200b, 0x200f, ""},        {0x2000, 0x200a, " "},    {0x2010, 0x2012, "-"},
-        {0x2014, 0x2015, ", "},     {0x2018, 0x201b, "'"},       {0x201c, 0x201f, "\""},   {0x2026, 0x2026, "..."},
-        {0x2030, 0x2030, " per mille "}, {0x2032, 0x2032, "'"},  {0x20ac, 0x20ac, NULL},   {0x2016, 0x203a, " "},
-        {0x2044, 0x2044, "/"},      {0x203b, 0x20cf, " "},       {0x20d0, 0x20ff, ""},     {0x2122, 0x2122, ""},
-        {0x2153, 0x2153, " 1/3"},   {0x2154, 0x2154, " 2/3"},    {0x2190, 0x2190, ", "},   {0x2192, 0x2192, " to "},
-        {0x21d2, 0x21d2, ", so "},  {0x2191, 0x21ff, " "},       {0x2212, 0x2212, "-"},    {0x221a, 0x221a, " the square root of "},
-        {0x221e, 0x221e, " infinity "}, {0x2248, 0x2248, " about "}, {0x2260, 0x2260, " is not equal to "},
-        {0x2264, 0x2264, " at most "}, {0x2265, 0x2265, " at least "}, {0x2200, 0x2bff, " "}, {0x3000, 0x3000, " "},
-        {0x3001, 0x3001, ", "},     {0x3002, 0x3002, ". "},      {0x3003, 0x303f, " "},    {0xe000, 0xf8ff, " "},
-        {0xfe00, 0xfe0f, ""},       {0xfeff, 0xfeff, ""},        {0xff01, 0xff01, "! "},   {0xff0c, 0xff0c, ", "},
-        {0xff1f, 0xff1f, "? "},     {0xfff0, 0xffff, " "},       {0x1d000, 0x1d3ff, " "},  {0x1f000, 0x1faff, " "},
-        {0xe0000, 0x10ffff, ""},
+        {0x80, 0xa2, " "}, {0xa3, 0xa3, NULL}, {0xa4, 0xa4, " "}, {0xa5, 0xa5, NULL}, {0xa6, 0xa8, " "},
+        {0xa9, 0xa9, ""}, {0xaa, 0xaa, NULL}, {0xab, 0xab, "\""}, {0xac, 0xae, ""}, {0xaf, 0xaf, " "},
+        {0xb0, 0xb0, NULL}, {0xb1, 0xb1, " plus or minus "}, {0xb2, 0xb2, "^2"}, {0xb3, 0xb3, "^3"},
+        {0xb4, 0xb4, "'"}, {0xb5, 0xb5, NULL}, {0xb6, 0xb6, " "}, {0xb7, 0xb7, " * "}, {0xb8, 0xb8, " "},
+        {0xb9, 0xb9, "^1"}, {0xba, 0xba, "\xc2\xb0"}, {0xbb, 0xbb, "\""}, {0xbc, 0xbc, " 1/4"},
+        {0xbd, 0xbd, " 1/2"}, {0xbe, 0xbe, " 3/4"}, {0xbf, 0xbf, " "}, {0xd7, 0xd7, " * "},
+        {0xf7, 0xf7, " divided by "}, {0x3c0, 0x3c0, " pi "}, {0x200b, 0x200f, ""}, {0x2000, 0x200a, " "},
+        {0x2010, 0x2012, "-"}, {0x2014, 0x2015, ", "}, {0x2018, 0x201b, "'"}, {0x201c, 0x201f, "\""},
+        {0x2026, 0x2026, "..."}, {0x2030, 0x2030, " per mille "}, {0x2032, 0x2032, "'"},
+        {0x20ac, 0x20ac, NULL}, {0x2016, 0x203a, " "}, {0x2044, 0x2044, "/"}, {0x203b, 0x20cf, " "},
+        {0x20d0, 0x20ff, ""}, {0x2122, 0x2122, ""}, {0x2153, 0x2153, " 1/3"}, {0x2154, 0x2154, " 2/3"},
+        {0x2190, 0x2190, ", "}, {0x2192, 0x2192, " to "}, {0x21d2, 0x21d2, ", so "}, {0x2191, 0x21ff, " "},
+        {0x2212, 0x2212, "-"}, {0x221a, 0x221a, " the square root of "}, {0x221e, 0x221e, " infinity "},
+        {0x2248, 0x2248, " about "}, {0x2260, 0x2260, " is not equal to "}, {0x2264, 0x2264, " at most "},
+        {0x2265, 0x2265, " at least "}, {0x2200, 0x2bff, " "}, {0x3000, 0x3000, " "}, {0x3001, 0x3001, ", "},
+        {0x3002, 0x3002, ". "}, {0x3003, 0x303f, " "}, {0xe000, 0xf8ff, " "}, {0xfe00, 0xfe0f, ""},
+        {0xfeff, 0xfeff, ""}, {0xff01, 0xff01, "! "}, {0xff0c, 0xff0c, ", "}, {0xff1f, 0xff1f, "? "},
+        {0xfff0, 0xffff, " "}, {0x1d000, 0x1d3ff, " "}, {0x1f000, 0x1faff, " "}, {0xe0000, 0x10ffff, ""}
     };
     for (size_t i = 0; i < SOTTO_COUNT(signs); i++)
         if (c >= signs[i].first && c <= signs[i].last) return signs[i].text;
@@ -416,16 +423,18 @@ static size_t mark_beyond(place *s) {
     return n;
 }
 
-/* ---- one step -------------------------------------------------------------------------------------------------------- */
+/* ---- one step ------------------------------------------------------------------------------------------- */
 
 static size_t within_line(place *s) {
     static const struct {
         char   c;
         size_t (*rule)(place *);
-    } marks[] = {{'\n', mark_newline}, {'\\', mark_backslash}, {'*', mark_star}, {'_', mark_underscore}, {'~', mark_tilde},
-                 {'`', mark_tick},     {'$', mark_dollar},     {'!', mark_exclamation}, {'|', mark_bar}, {'[', mark_open},
-                 {']', mark_close},    {'<', mark_less},       {'&', mark_and},  {'h', mark_address},    {'H', mark_address},
-                 {'w', mark_address},  {'W', mark_address}};
+    } marks[] = {
+        {'\n', mark_newline}, {'\\', mark_backslash}, {'*', mark_star}, {'_', mark_underscore},
+        {'~', mark_tilde}, {'`', mark_tick}, {'$', mark_dollar}, {'!', mark_exclamation}, {'|', mark_bar},
+        {'[', mark_open}, {']', mark_close}, {'<', mark_less}, {'&', mark_and}, {'h', mark_address},
+        {'H', mark_address}, {'w', mark_address}, {'W', mark_address}
+    };
     char c = s->p[0];
     if (s->m->skips_word && (unsigned char)c > ' ') return 1;
     s->m->skips_word = false;

@@ -4,7 +4,9 @@
 static const char *const small[] = {"zero",    "one",     "two",       "three",    "four",     "five",    "six",
                                     "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
                                     "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen"};
-static const char *const tens[] = {"", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
+static const char *const tens[] = {
+    "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"
+};
 
 enum { CARDINAL_MAX = 15 }; /* digits; longer numbers are said digit by digit */
 
@@ -89,7 +91,7 @@ void sotto_say_year(sotto_buf *b, int year) {
     else say_below_thousand(b, low);
 }
 
-/* ---- as they are written ------------------------------------------------------------------------------------------ */
+/* ---- as they are written -------------------------------------------------------------------------------- */
 
 /* "1,234,567": the commas stand where they should. */
 static size_t scan_whole(const char *p, size_t n, sotto_number *x) {
@@ -97,8 +99,8 @@ static size_t scan_whole(const char *p, size_t n, sotto_number *x) {
     if (i > sizeof x->whole) return 0;
     memcpy(x->whole, p, i);
     x->n_whole = i;
-    while (i >= 1 && i <= 3 && sotto_char_at(p, n, end) == ',' && end < n && sotto_digits_at(p + end + 1, n - end - 1) == 3 &&
-           x->n_whole + 3 <= sizeof x->whole) {
+    while (i >= 1 && i <= 3 && x->n_whole + 3 <= sizeof x->whole && end < n && p[end] == ',' &&
+           sotto_digits_at(p + end + 1, n - end - 1) == 3) {
         memcpy(x->whole + x->n_whole, p + end + 1, 3);
         x->n_whole += 3;
         end += 4;
@@ -139,7 +141,7 @@ void sotto_say_number_of(sotto_buf *b, const sotto_number *x) {
     sotto_say_digits(b, x->part, x->n_part);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------------ */
+/* ---- rules ---------------------------------------------------------------------------------------------- */
 
 /* "2.0.1", "192.168.0.1": the rest of what has more than one point. */
 static size_t more_points(sotto_buf *b, const char *p, size_t n) {
@@ -217,7 +219,7 @@ static size_t scan_fraction(const char *p, size_t n, int *top, int *bottom) {
     char after = sotto_char_at(p, n, a + 1 + c);
     if (c == 0 || c > 2 || sotto_is_word(after) || after == '/') return 0;
     *top = sotto_int_of(p, a), *bottom = sotto_int_of(p + a + 1, c);
-    return *top > 0 && *top < *bottom && *bottom <= 20 ? a + 1 + c : 0;
+    return *top > 0 && *top < *bottom && (*bottom <= 10 || *bottom % 4 == 0) && *bottom <= 20 ? a + 1 + c : 0;
 }
 
 static void say_fraction(sotto_buf *b, int top, int bottom, bool after_whole) {
@@ -263,9 +265,10 @@ size_t sotto_rule_phone(sotto_buf *b, const char *p, size_t n, char before) {
         if (i == end) break;
     }
     bool dashed = groups == 2 && len[0] == 3 && len[1] == 4 && p[3] == '-' && p[end - 1] != '0' && !bracket;
-    bool full = groups == 3 && len[0] == 3 && len[1] == 3 && len[2] == 4;
-    if (groups == 0 || sotto_is_word(sotto_char_at(p, n, end)) || !(dashed || full || (plus && groups > 2 && digits > 8)))
-        return 0;
+    bool full = groups >= 3 && len[groups - 3] == 3 && len[groups - 2] == 3 && len[groups - 1] == 4 &&
+                (groups == 3 || (groups == 4 && len[0] == 1));
+    bool abroad = plus && groups > 2 && digits > 8;
+    if (!(dashed || full || abroad) || sotto_is_word(sotto_char_at(p, n, end))) return 0;
     if (plus) sotto_say_words(b, "plus");
     for (size_t g = 0; g < groups; g++) {
         sotto_say_digits(b, p + begin[g], len[g]);

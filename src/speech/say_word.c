@@ -1,7 +1,7 @@
 /* Words, abbreviations, addresses and signs. */
 #include "speech/say.h"
 
-/* ---- abbreviations ---------------------------------------------------------------------------------------------------- */
+/* ---- abbreviations -------------------------------------------------------------------------------------- */
 
 typedef struct abbreviation {
     const char        *sign, *words; /* without its point */
@@ -99,8 +99,13 @@ sotto_abbreviation sotto_abbreviation_of(const char *word, size_t n) {
 /* "No." is a number's only before one. "St." of a street follows its name, and so no capital letter follows it. */
 size_t sotto_rule_abbreviation(sotto_buf *b, const char *p, size_t n, char before) {
     size_t len = 0;
-    (void)before;
-    while (len < n && (sotto_is_word(p[len]) || p[len] == '/' || (p[len] == '.' && sotto_is_letter(sotto_char_at(p, n, len + 1))))) len++;
+    if (p[0] == 'v' && before == ' ' && sotto_is_digit(sotto_char_at(p, n, 1))) {
+        sotto_say_words(b, "version");
+        return 1;
+    }
+    while (len < n && (sotto_is_word(p[len]) || p[len] == '/' ||
+                       (p[len] == '.' && sotto_is_letter(sotto_char_at(p, n, len + 1)))))
+        len++;
     const abbreviation *a = find_abbreviation(p, len);
     bool                point = sotto_char_at(p, n, len) == '.';
     if (a && (point || a->always)) {
@@ -116,11 +121,17 @@ size_t sotto_rule_abbreviation(sotto_buf *b, const char *p, size_t n, char befor
     return len + 1;
 }
 
-/* ---- addresses and names of files ------------------------------------------------------------------------------------- */
+/* ---- addresses and names of files ----------------------------------------------------------------------- */
 
+/* Letters, and the digits among them. */
 static void say_part(sotto_buf *b, const char *p, size_t n) {
-    if (n == sotto_digits_at(p, n)) sotto_say_cardinal(b, p, n);
-    else sotto_say_run(b, p, n);
+    for (size_t i = 0, len; i < n; i += len) {
+        len = sotto_digits_at(p + i, n - i);
+        sotto_say_cardinal(b, p + i, len);
+        if (len > 0) continue;
+        while (i + len < n && !sotto_is_digit(p[i + len])) len++;
+        sotto_say_run(b, p + i, len);
+    }
 }
 
 /* "me@example.com", "example.com", "main.py": letters around a point or an at sign that has no blank beside it. */
@@ -142,7 +153,7 @@ size_t sotto_rule_address(sotto_buf *b, const char *p, size_t n, char before) {
     return len;
 }
 
-/* ---- signs -------------------------------------------------------------------------------------------------------------- */
+/* ---- signs ---------------------------------------------------------------------------------------------- */
 
 /* "^2" and the like. */
 static size_t say_power(sotto_buf *b, const char *p, size_t n) {
@@ -168,11 +179,14 @@ size_t sotto_rule_symbol(sotto_buf *b, const char *p, size_t n, char before) {
     static const struct {
         const char *sign, *words;
         bool        apart; /* only with a blank, or a digit, on both sides */
-    } symbols[] = {{"->", "to", false},       {"=>", "to", false},      {"<=", "is at most", false}, {">=", "is at least", false},
-                   {"!=", "is not equal to", false}, {"==", "equals", false}, {"++", "plus plus", false}, {"--", "", false},
-                   {"&&", "and", false},      {"&", "and", false},      {"@", "at", false},          {"+", "plus", false},
-                   {"=", "equals", false},    {"%", "percent", false},  {"*", "times", false},       {"<", "is less than", true},
-                   {">", "is greater than", true}, {"/", "slash", false},    {"\xc2\xb0", "degrees", false}};
+    } symbols[] = {
+        {"->", "to", false}, {"=>", "to", false}, {"<=", "is at most", false}, {">=", "is at least", false},
+        {"!=", "is not equal to", false}, {"==", "equals", false}, {"++", "plus plus", false},
+        {"--", "", false}, {"&&", "and", false}, {"&", "and", false}, {"@", "at", false}, {"+", "plus", false},
+        {"=", "equals", false}, {"%", "percent", false}, {"*", "times", false}, {"<", "is less than", true},
+        {">", "is greater than", true}, {"/", "slash", false}, {"\xc2\xa3", "pounds", false},
+        {"\xe2\x82\xac", "euros", false}, {"\xc2\xa5", "yen", false}, {"\xc2\xb0", "degrees", false}
+    };
     char next = sotto_char_at(p, n, 1);
     if (p[0] == '^') return say_power(b, p, n);
     if (p[0] == '#') return say_hash(b, p, n, before);
@@ -180,18 +194,23 @@ size_t sotto_rule_symbol(sotto_buf *b, const char *p, size_t n, char before) {
         sotto_say_words(b, p[0] == '-' ? "minus" : "divided by");
         return 1;
     }
+    if (p[0] == '/' && sotto_is_digit(before) && sotto_is_letter(next)) {
+        sotto_say_words(b, "per"); /* "$20/month" */
+        return 1;
+    }
     for (size_t i = 0; i < SOTTO_COUNT(symbols); i++) {
         size_t len = strlen(symbols[i].sign);
         if (n < len || memcmp(p, symbols[i].sign, len) != 0) continue;
         next = sotto_char_at(p, n, len);
-        if (symbols[i].apart && !((before == ' ' && next == ' ') || (sotto_is_digit(before) && sotto_is_digit(next)))) continue;
+        bool apart = (before == ' ' && next == ' ') || (sotto_is_digit(before) && sotto_is_digit(next));
+        if (symbols[i].apart && !apart) continue;
         sotto_say_words(b, symbols[i].words);
         return len;
     }
     return 0;
 }
 
-/* ---- words --------------------------------------------------------------------------------------------------------------- */
+/* ---- words ---------------------------------------------------------------------------------------------- */
 
 /* Short words in capitals that voices take for words. */
 static bool is_spelt(const char *p, size_t n) {
@@ -202,11 +221,14 @@ static bool is_spelt(const char *p, size_t n) {
     return false;
 }
 
-/* A run of letters, digits and apostrophes; a hyphen within a word is a blank. Digits part from the letters before them. */
+/* A run of letters, digits and apostrophes; a hyphen within a word is a blank. Digits part from the letters before
+ * them. */
 size_t sotto_rule_word(sotto_buf *b, const char *p, size_t n, char before) {
     size_t len = 0;
     (void)before;
-    while (len < n && (sotto_is_letter(p[len]) || (len > 0 && p[len] == '\'' && sotto_is_letter(sotto_char_at(p, n, len + 1))))) len++;
+    while (len < n && (sotto_is_letter(p[len]) ||
+                       (len > 0 && p[len] == '\'' && sotto_is_letter(sotto_char_at(p, n, len + 1)))))
+        len++;
     if (len == 0) return 0;
     if (is_spelt(p, len)) sotto_say_letters(b, p, len);
     else sotto_say_run(b, p, len);

@@ -1,6 +1,6 @@
-/* Clauses of an answer as it streams: bytes are kept until say_markup.c can tell what they are, plain text until a place
- * is found where the voice can begin, and only then words are made. Each decision waits for the characters that it
- * depends on, so that clauses do not depend on how the text is cut into feeds. */
+/* Clauses of an answer as it streams: bytes are kept until say_markup.c can tell what they are, plain text until a
+ * place is found where the voice can begin, and only then words are made. Each decision waits for the characters that
+ * it depends on, so that clauses do not depend on how the text is cut into feeds. */
 #include "speech/say.h"
 
 #include <stdlib.h>
@@ -15,9 +15,22 @@ enum {
     UNREAD_MAX = 1 << 20   /* bytes fed and not asked for */
 };
 
+typedef enum verdict { NO, YES, WAIT } verdict;
+
+/* The search for a clause's end: plain text looked at up to place `i`. It goes on when there is more. */
+typedef struct scan {
+    const char *text;
+    size_t      n, i;
+    bool        first, end;
+    int         words;
+    size_t      comma, blank; /* after the last of them; 0: none */
+    size_t      cut;          /* the end that was found */
+} scan;
+
 struct sotto_speakable {
     sotto_markup markup;
     sotto_plain  plain;
+    scan         at;     /* in it */
     sotto_buf    source; /* fed, from `taken` on */
     size_t       used;   /* of it */
     size_t       taken;  /* bytes of the text before it */
@@ -45,6 +58,7 @@ void sotto_speakable_reset(sotto_speakable *s) {
     sotto_buf_clear(&s->spoken);
     sotto_markup_reset(&s->markup);
     s->plain.n = s->used = s->taken = 0;
+    s->at = (scan){0};
     s->first = true;
     s->ended = false;
 }
@@ -69,19 +83,7 @@ sotto_status sotto_speakable_feed(sotto_speakable *s, const char *text, size_t n
 
 void sotto_speakable_end(sotto_speakable *s) { s->ended = true; }
 
-/* ---- where a clause ends ----------------------------------------------------------------------------------- */
-
-typedef enum verdict { NO, YES, WAIT } verdict;
-
-/* Plain text from its beginning to place `i`. */
-typedef struct scan {
-    const char *text;
-    size_t      n, i;
-    bool        first, end;
-    int         words;
-    size_t      comma, blank; /* after the last of them; 0: none */
-    size_t      cut;          /* the end that was found */
-} scan;
+/* ---- where a clause ends -------------------------------------------------------------------------------- */
 
 static bool is_one_of(char c, const char *set) { return c != '\0' && strchr(set, c) != NULL; }
 
@@ -134,7 +136,9 @@ static verdict clause_ends(scan *s) {
 
 /* In a long first clause: before a word that begins another. */
 static verdict conjunction_follows(scan *s) {
-    static const char *const words[] = {"and", "but", "because", "which", "while", "so", "although", "when", "where", "if"};
+    static const char *const words[] = {
+        "and", "but", "because", "which", "while", "so", "although", "when", "where", "if"
+    };
     const char *p = s->text + s->i + 1;
     size_t      n = s->n - s->i - 1, len = 0;
     if (!s->first || s->words < FIRST_LONG_WORDS) return NO;
@@ -145,8 +149,10 @@ static verdict conjunction_follows(scan *s) {
     return NO;
 }
 
+/* A blank that is the last may yet become the end of a paragraph. */
 static verdict blank_ends(scan *s) {
-    if (s->i > 0 && sotto_is_word(s->text[s->i - 1])) s->words++;
+    if (s->i + 1 == s->n && !s->end) return WAIT;
+    s->words++;
     s->cut = s->blank = s->i;
     return conjunction_follows(s);
 }
@@ -183,21 +189,21 @@ static verdict look_at(scan *s) {
     return v == NO ? too_long(s) : v;
 }
 
-static bool find_clause(const sotto_speakable *s, bool end, size_t *cut) {
-    scan at = {.text = s->plain.text, .n = s->plain.n, .first = s->first, .end = end};
-    for (; at.i < at.n; at.i++) {
+static bool find_clause(sotto_speakable *s, bool end, size_t *cut) {
+    for (s->at.n = s->plain.n; s->at.i < s->at.n; s->at.i++) {
+        scan at = s->at;
+        at.text = s->plain.text, at.first = s->first, at.end = end;
         verdict v = look_at(&at);
         if (v == WAIT) return false;
-        if (v == YES) {
-            *cut = at.cut;
-            return true;
-        }
+        s->at = at;
+        *cut = at.cut;
+        if (v == YES) return true;
     }
-    *cut = at.n;
-    return end && at.n > 0;
+    *cut = s->at.n;
+    return end && s->at.n > 0;
 }
 
-/* ---- clauses ----------------------------------------------------------------------------------------------- */
+/* ---- clauses -------------------------------------------------------------------------------------------- */
 
 /* Says plain[0..cut) and takes it away. False: it says nothing. */
 static bool take(sotto_speakable *s, size_t cut, sotto_clause *out) {
@@ -210,6 +216,7 @@ static bool take(sotto_speakable *s, size_t cut, sotto_clause *out) {
     memmove(p->text, p->text + cut, p->n - cut);
     memmove(p->begin, p->begin + cut, (p->n - cut) * sizeof *p->begin);
     p->n -= cut;
+    s->at = (scan){0};
     if (s->spoken.len == 0 || s->spoken.failed) return false;
     out->spoken = s->spoken.data;
     s->first = false;

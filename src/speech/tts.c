@@ -97,7 +97,7 @@ bool sotto_tts_give(sotto_tts_out *out, const int16_t *pcm, size_t n) {
     return !out->stopped;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------ */
+/* ---- text ----------------------------------------------------------------------------------------------- */
 
 /* U+00C0..U+017F without their marks; a blank where one letter is not enough. */
 static const char plain_letters[] =
@@ -116,7 +116,8 @@ static void add_plain(sotto_buf *b, uint32_t c) {
             return;
         }
     bool latin = c >= 0xc0 && c - 0xc0 < sizeof plain_letters - 1;
-    (void)sotto_buf_putc(b, c >= ' ' && c < 0x7f ? (char)c : latin ? plain_letters[c - 0xc0] : c == 0x2019 ? '\'' : ' ');
+    char other = latin ? plain_letters[c - 0xc0] : c == 0x2019 ? '\'' : ' ';
+    (void)sotto_buf_putc(b, c >= ' ' && c < 0x7f ? (char)c : other);
 }
 
 /* The text as an engine takes it: no control characters, whole UTF-8, plain letters where it knows no others. */

@@ -27,7 +27,7 @@ enum { SOTTO_TTS_PIECE = 400 }; /* bytes: a long text is spoken in pieces, which
 
 extern const sotto_tts_engine sotto_tts_flite, sotto_tts_hts, sotto_tts_espeak;
 
-/* ---- flite's text analysis, also for HTS (tts_flite.c, hts_label.c) --------------------------------------- */
+/* ---- flite's text analysis, also for HTS (tts_flite.c, hts_label.c) ------------------------------------- */
 
 /* flite keeps its voices and counts references to values in globals without a lock: whoever uses it holds this one. */
 void sotto_flite_lock(void);

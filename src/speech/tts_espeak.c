@@ -1,6 +1,6 @@
 /* Voices of espeak-ng, the program: for other languages, and for machines without the rest. It gets the text on its
- * standard input and gives a WAV file, which is resampled to 24 kHz as it comes. A program of its own, as its licence is
- * not ours. */
+ * standard input and gives a WAV file, which is resampled to 24 kHz as it comes. A program of its own, as its licence
+ * is not ours. */
 #include <speex/speex_resampler.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static sotto_status try_voice(const espeak *e, sotto_error *err) {
     SOTTO_TRY(start(&p, e, "", err));
     while (sotto_process_read(p, skipped, sizeof skipped, WAIT_MS) > 0) {}
     if (sotto_process_close(p, WAIT_MS) == 0) return SOTTO_OK;
-    return sotto_fail(err, SOTTO_NOT_FOUND, "espeak-ng has no voice %s; espeak-ng --voices lists those it has", e->voice);
+    return sotto_fail(err, SOTTO_NOT_FOUND, "espeak-ng has no voice %s; espeak-ng --voices lists those it has",
+                      e->voice);
 }
 
 static sotto_status espeak_open(void **out, int32_t *rate, const char *voice, float speed, sotto_error *err) {
@@ -64,7 +65,7 @@ static sotto_status espeak_open(void **out, int32_t *rate, const char *voice, fl
 
 static void espeak_close(void *engine) { free(engine); }
 
-/* ---- what the program says ------------------------------------------------------------------------------- */
+/* ---- what the program says ------------------------------------------------------------------------------ */
 
 static bool read_all(sotto_process *p, uint8_t *data, size_t n) {
     for (long got; n > 0; data += got, n -= (size_t)got)
@@ -72,7 +73,9 @@ static bool read_all(sotto_process *p, uint8_t *data, size_t n) {
     return true;
 }
 
-static uint32_t le32(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24; }
+static uint32_t le32(const uint8_t *p) {
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
 
 /* The samples a second of the 16 bit mono WAV that follows, read up to its first sample; 0: it is none. The sizes that
  * it states are those of a file that has no end. */
@@ -138,4 +141,5 @@ static sotto_status espeak_speak(void *engine, const char *text, sotto_tts_out *
 }
 
 const sotto_tts_engine sotto_tts_espeak = {
-    .name = "espeak", .voices = voices, .others = true, .open = espeak_open, .close = espeak_close, .speak = espeak_speak};
+    .name = "espeak", .voices = voices, .others = true,
+    .open = espeak_open, .close = espeak_close, .speak = espeak_speak};

@@ -69,10 +69,12 @@ static int on_samples(const cst_wave *w, int start_at, int size, int last, cst_a
     return more ? CST_AUDIO_STREAM_CONT : CST_AUDIO_STREAM_STOP;
 }
 
-/* The receiver and the speed lie in the utterance's features and not in the voice's, which all share. */
+/* The noise in a voice is made of the C library's rand(), and begins anew with each piece: the same text, the same
+ * samples. The receiver and the speed lie in the utterance's features and not in the voice's, which all share. */
 static cst_utterance *make_utterance(const flite *f, const char *text, sotto_tts_out *out) {
     cst_audio_streaming_info *asi = new_audio_streaming_info();
     cst_utterance            *u = new_utterance();
+    srand(1);
     asi->min_buffsize = BLOCK;
     asi->asc = on_samples;
     asi->userdata = out;

@@ -25,8 +25,8 @@ static sotto_status hts_load(HTS_Engine *h, int32_t *rate, sotto_error *err) {
         return sotto_fail(err, SOTTO_FORMAT, "%s is not a voice of this HTS engine", voice_file);
     size_t voice_rate = HTS_Engine_get_sampling_frequency(h);
     if (voice_rate != RATE)
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "%s has %zu samples a second; %d are expected", voice_file, voice_rate,
-                          RATE);
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "%s has %zu samples a second; %d are expected", voice_file,
+                          voice_rate, RATE);
     *rate = RATE;
     return SOTTO_OK;
 }
