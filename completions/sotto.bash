@@ -2,9 +2,10 @@
 _sotto() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
     [[ $verb == inspect && ${COMP_WORDS[2]} =~ ^(tokens|logits|memory)$ ]] && verb="inspect ${COMP_WORDS[2]}"
+    [[ $verb == history && ${COMP_WORDS[2]} =~ ^(show|search|export|delete)$ ]] && verb="history ${COMP_WORDS[2]}"
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality help --help --version' -- "$word"))
+        COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality history help --help --version' -- "$word"))
         return
     fi
     case $previous in
@@ -14,7 +15,8 @@ _sotto() {
     --bits) COMPREPLY=($(compgen -W '4 8 16' -- "$word")) ;;
     --logits) COMPREPLY=($(compgen -W 'all last' -- "$word")) ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$word")) ;;
-    help) COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality' -- "$word")) ;;
+    --resume) COMPREPLY=($(compgen -W 'last' -- "$word")) ;;
+    help) COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality history' -- "$word")) ;;
     *)
         if [[ $word == -* ]]; then
             # $verb is two words for `inspect tokens`
@@ -24,6 +26,9 @@ _sotto() {
             compopt -o filenames 2>/dev/null
             [[ $COMP_CWORD -eq 2 && $verb == inspect ]] &&
                 COMPREPLY=($(compgen -W 'tokens logits memory' -- "$word"))
+            [[ $COMP_CWORD -eq 2 && $verb == history ]] &&
+                COMPREPLY=($(compgen -W 'show search export delete' -- "$word")) && return
+            [[ $COMP_CWORD -eq 3 && $verb == history\ * ]] && COMPREPLY=($(compgen -W 'last' -- "$word")) && return
             local IFS=$'\n'
             COMPREPLY+=($(compgen -f -- "$word"))
         fi

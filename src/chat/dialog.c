@@ -57,11 +57,11 @@ static sotto_status sure_prompt(sotto_dialog *d, const char *said, sotto_tokens 
 }
 
 sotto_status sotto_dialog_prefill(sotto_dialog *d, const char *said, const volatile int *cancel, sotto_error *err) {
-    sotto_chat_turn turn = {.role = "user", .content = said};
+    sotto_chat_turn turn = {.role = "user"};
     sotto_tokens    prompt = {0};
     size_t          n, first = d->first;
-    SOTTO_TRY(sotto_dialog_add(d, &turn, err));
-    sotto_status   status = sure_prompt(d, said, &prompt, err);
+    SOTTO_TRY(sotto_dialog_add(d, &turn, err)); /* its text is given to render */
+    sotto_status   status = sure_prompt(d, said ? said : "", &prompt, err);
     const int32_t *ids = sotto_session_tokens(d->session, &n);
     bool           there = sotto_dialog_common(ids, n, prompt.ids, prompt.n) == prompt.n;
     /* Where the dialog is going to slide it does so when the turn is whole: then it is known how much has to go. */

@@ -31,11 +31,6 @@ typedef struct listing {
     size_t                    n;
 } listing;
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 /* At most so many characters of a text, and blanks up to them where `fill`. */
 static void put_column(const char *text, int columns, bool fill) {
     size_t   n = 0, all = strlen(text);
@@ -43,6 +38,15 @@ static void put_column(const char *text, int columns, bool fill) {
     while (columns > 0 && n < all) n += sotto_utf8_decode(text + n, all - n, &c), columns--;
     sotto_cli_print(stdout, text, n, sotto_terminal_is(1));
     while (fill && columns-- > 0) (void)putchar(' ');
+}
+
+/* A model's file name, without what all of them end in. */
+static void put_model(const char *path, int columns) {
+    const char *slash = strrchr(path, '/');
+    char        name[256];
+    (void)snprintf(name, sizeof name, "%s", slash && slash[1] ? slash + 1 : path);
+    if (sotto_str_ends(sotto_str_from(name), ".gguf")) name[strlen(name) - strlen(".gguf")] = '\0';
+    put_column(name, columns, true);
 }
 
 static void put_row(listing *l, const sotto_history_entry *e) {
@@ -58,7 +62,7 @@ static void put_row(listing *l, const sotto_history_entry *e) {
     (void)printf("%5lld  %-16s  ", (long long)e->id, when);
     put_column(e->kind, 4, true);
     (void)fputs("  ", stdout);
-    put_column(base_name(e->model), 20, true);
+    put_model(e->model, 20);
     (void)printf("  %5lld  ", (long long)e->n_turns);
     put_column(e->title, SOTTO_MAX(room, 20), false);
     (void)putchar('\n');

@@ -92,7 +92,10 @@ static void leave_session(const sotto_cli_chat *chat) {
 }
 
 void sotto_cli_keep_close(sotto_cli_chat *chat) {
-    if (chat->history && chat->kept && chat->engine.session && !chat->settings->session) leave_session(chat);
+    const sotto_cli_settings *s = chat->settings;
+    if (chat->history && chat->kept && chat->engine.session && !s->session) leave_session(chat);
+    if (chat->history && chat->n_kept > 0 && !s->history && sotto_terminal_is(0))
+        sotto_cli_note(s, "[sotto chat --resume %lld goes on with this conversation]", (long long)chat->kept);
     sotto_history_close(chat->history);
     chat->history = NULL;
 }
