@@ -35,8 +35,8 @@ typedef struct sotto_mil_step sotto_mil_step;
 typedef struct sotto_mil_kind sotto_mil_kind;
 
 /* A type of operation. `params` are the names of what it takes, in the order of a step's args, each with what it is:
- * '*' a list, '@' a state, '$' a constant text, '#' a constant matrix, '%' a matrix or a tensor; else a tensor. A matrix
- * may be compressed. '?' behind that: it may be left out. */
+ * '*' a list, '@' a state, '$' a constant text, '#' a constant matrix, '%' a matrix or a tensor; else a tensor. A
+ * matrix may be compressed. '?' behind that: it may be left out. */
 struct sotto_mil_kind {
     const char *type;
     const char *params;

@@ -45,7 +45,8 @@ static const char *read_conv(const sotto_mil_run *r, const sotto_mil_step *s, co
         !read_list(r, s, 6, c->rank, 1, c->dilation) || !sotto_mil_in_int(r, s, 7, 1, &c->groups))
         return "strides, pads, dilations or groups that cannot be";
     bool same = strcmp(type, "same") == 0, lower = strcmp(type, "same_lower") == 0;
-    if (!same && !lower && strcmp(type, "valid") != 0 && strcmp(type, "custom") != 0) return "its pad_type is not known";
+    if (!same && !lower && strcmp(type, "valid") != 0 && strcmp(type, "custom") != 0)
+        return "its pad_type is not known";
     c->channels = w->dim[1], c->taps = 1, c->places = 1;
     if (c->groups < 1 || c->channels < 1 || w->dim[0] % c->groups != 0 || c->x->dim[1] != c->channels * c->groups)
         return "its groups do not divide its channels";

@@ -131,7 +131,8 @@ sotto_status sotto_mil_packed_open(sotto_program *p, int32_t var, sotto_error *e
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
 /* Place of the code and number of the block of element `at` of the row. */
-static void find_element(const sotto_mil_packed *w, int64_t row, int64_t at, size_t *code, size_t *block, int64_t *part) {
+static void find_element(const sotto_mil_packed *w, int64_t row, int64_t at, size_t *code, size_t *block,
+                         int64_t *part) {
     size_t  code_step = 1, block_step = 1;
     int64_t left = at;
     *code = *block = 0, *part = 0;

@@ -85,8 +85,8 @@ static int nibble(const void *data, size_t i) {
     return code >= 8 ? code - 16 : code;
 }
 
-/* Codes of 4 or 8 bits, a fp16 scale for each block of a row, of a multiple of 32 weights, and offsets of 0 and -1: these
- * are q4_0 and q8_0 blocks. False: something else. */
+/* Codes of 4 or 8 bits, a fp16 scale for each block of a row, of a multiple of 32 weights, and offsets of 0 and -1:
+ * these are q4_0 and q8_0 blocks. False: something else. */
 static bool find_parts(const sotto_program *p, const sotto_mil_op *op, parts *w) {
     w->data = value_of(p, op, "data"), w->scale = value_of(p, op, "scale"), w->offset = value_of(p, op, "offset");
     if (!w->data || !w->scale || (sotto_mil_arg_find(op, "offset") && !w->offset)) return false;
@@ -159,7 +159,8 @@ sotto_status sotto_mil_matrix(sotto_program *p, int32_t var, sotto_error *err) {
     parts                  w;
     if (m->data) return SOTTO_OK;
     if (sotto_mil_is_constexpr(p, var)) {
-        if (strcmp(p->f->ops[v->op].type, "constexpr_blockwise_shift_scale") == 0 && find_parts(p, &p->f->ops[v->op], &w))
+        const sotto_mil_op *op = &p->f->ops[v->op];
+        if (strcmp(op->type, "constexpr_blockwise_shift_scale") == 0 && find_parts(p, op, &w))
             SOTTO_TRY(from_codes(p, &w, m, err));
         else
             SOTTO_TRY(sotto_mil_packed_open(p, var, err));

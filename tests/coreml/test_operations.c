@@ -1,5 +1,5 @@
-/* Every operation against coremltools: tools/coreml/make_operations.py wrote the program, its inputs and what its outputs
- * are. In fp32, so that only the order of sums differs: 2^-18 of an output's largest number is allowed. */
+/* Every operation against coremltools: tools/coreml/make_operations.py wrote the program, its inputs and what its
+ * outputs are. In fp32, so that only the order of sums differs: 2^-18 of an output's largest number is allowed. */
 #include <sotto/coreml.h>
 
 #include "format/parse.h"
@@ -40,7 +40,7 @@ static void check_output(const sotto_array *got, const sotto_tensor *want) {
         TEST_FAIL("%s: %zu numbers, %zu are expected", got->name, n, n_want);
         return;
     }
-    for (int32_t i = 0; got->rank == want->n_dims && i < got->rank; i++) /* the file's are listed from the last one on */
+    for (int32_t i = 0; got->rank == want->n_dims && i < got->rank; i++) /* a file's go backwards */
         CHECK_INT(got->shape[i], want->dim[got->rank - 1 - i]);
     for (size_t i = 0; i < n; i++) {
         double a = value(got->element, got->data, i), b = value(got->element, want->data, i), d = fabs(a - b);

@@ -1,8 +1,8 @@
 /* Packages, run. What the engine computes from the same weights is the reference, for every family that can be
  * exported; and what numpy computed for a package that Apple's tools wrote.
  *
- * Bound. Rounding to fp16 is off by half of 2^-10 at the most, and by 2^-10 / sqrt(12) of a number's power of two on the
- * average: between 1.4e-4 and 2.8e-4 of the number, 2^-12 say. Errors of different results are independent; that of
+ * Bound. Rounding to fp16 is off by half of 2^-10 at the most, and by 2^-10 / sqrt(12) of a number's power of two on
+ * the average: between 1.4e-4 and 2.8e-4 of the number, 2^-12 say. Errors of different results are independent; that of
  * each of a program's n rounded results reaches the logits about as large as it is, and such errors add up like roots:
  * e = 2^-12 sqrt(n) of the logits' root mean square is expected. Measured are 0.6 to 1.9 times that, for n from 104
  * to 655; 2.5 times are allowed for what the models' random weights enlarge. The greatest of some 10^4 independent
