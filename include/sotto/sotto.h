@@ -84,8 +84,9 @@ typedef struct sotto_model_options {
 } sotto_model_options;
 SOTTO_API sotto_model_options sotto_model_options_default(void);
 
-/* Open a GGUF file or a Hugging Face folder. Weights stay mapped; later truncation of the file by somebody else
- * raises SIGBUS on access (use no_map where that can happen). */
+/* Open a GGUF file, a Hugging Face folder, or a Core ML package (docs/coreml.md: its tokenizer lies beside it). Weights
+ * stay mapped; later truncation of the file by somebody else raises SIGBUS on access (use no_map where that can
+ * happen). */
 SOTTO_API sotto_status sotto_model_open(sotto_model **out, const char *path, const sotto_model_options *opt,
                                         sotto_error *err);
 SOTTO_API void         sotto_model_close(sotto_model *model);
@@ -109,7 +110,8 @@ typedef struct sotto_model_info {
 SOTTO_API void sotto_model_get_info(const sotto_model *model, sotto_model_info *out);
 
 /* Everything about a file as one JSON document: container, architecture, tensors, tokenizer, chat template,
- * memory budget, metadata. Opens no weights. */
+ * memory budget, metadata. Opens no weights. Of a Core ML package: what sotto_program_inspect gives, and
+ * family, name, config, tokenizer, chat_format and memory. */
 SOTTO_API sotto_status sotto_inspect(const char *path, sotto_bytes *json, sotto_error *err);
 
 /* ---- text and tokens ----------------------------------------------------------------------------------- */
@@ -146,8 +148,8 @@ typedef bool (*sotto_progress_fn)(void *user, uint64_t done, uint64_t total);
 
 typedef struct sotto_session_options {
     int32_t           context;      /* tokens; 0: the smaller of the model's and 8192 */
-    int32_t           batch;        /* prompt tokens computed together; 0: 512 */
-    sotto_cache_type  cache_type;
+    int32_t           batch;        /* prompt tokens computed together; 0: 512, of a Core ML package 128 */
+    sotto_cache_type  cache_type;   /* of a package its own, and Q8_0 UNSUPPORTED */
     uint64_t          memory_limit; /* refuse to open beyond it, weights included; 0: none */
     sotto_progress_fn progress;
     void             *progress_user;
@@ -189,11 +191,12 @@ SOTTO_API const float   *sotto_session_logits(const sotto_session *s); /* [n_voc
 SOTTO_API void           sotto_session_last_sync(const sotto_session *s, size_t *kept, size_t *computed);
 
 /* Make room: drop the tokens [begin, end) and close the gap; what stays is not recomputed (keys are rotated to
- * their new positions). This is what sliding does; results then differ from those of a fresh session. */
+ * their new positions). This is what sliding does; results then differ from those of a fresh session. With a package
+ * what stays is recomputed, and results are those of a fresh session. */
 SOTTO_API sotto_status sotto_session_drop(sotto_session *s, size_t begin, size_t end, sotto_error *err);
 
 /* To and from a file that survives power loss: whole or not there. A file of another model, format or cache type
- * is refused with MISMATCH. */
+ * is refused with MISMATCH; with a Core ML package both are UNSUPPORTED. */
 SOTTO_API sotto_status sotto_session_save(const sotto_session *s, const char *path, sotto_error *err);
 SOTTO_API sotto_status sotto_session_restore(sotto_session *s, const char *path, sotto_error *err);
 

@@ -35,7 +35,8 @@ static const sotto_cli_verb verbs[] = {
      "sotto export MODEL [options]",
      "  sotto export gemma-2b-it/                           Gemma-2B-IT-Stateful-4bit-128.mlpackage\n"
      "  sotto export gemma-2b-it.gguf -o ~/models --context 2048\n"
-     "  sotto export gemma-2b-it/ --bits 16 --id google/gemma-2b-it\n"},
+     "  sotto export gemma-2b-it/ --bits 16 --id google/gemma-2b-it\n"
+     "  sotto run -m Gemma-2B-IT-Stateful-4bit-128.mlpackage -p \"Hello\"\n"},
 #endif
     {"inspect", SOTTO_VERB_INSPECT, 1, sotto_cmd_inspect, "what a model file is",
      "sotto inspect MODEL [options]",

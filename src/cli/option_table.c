@@ -47,7 +47,7 @@ const sotto_cli_option sotto_cli_options[] = {
     HEADING("Session", SESSION),
     INT("context", 'c', context, SESSION & ~SOTTO_VERB_BENCH, 1, INT_MAX_D,
         "context in tokens (the model's, at most 8192)"),
-    INT("batch", 'b', batch, SESSION, 1, BATCH_MAX, "prompt tokens computed together (512)"),
+    INT("batch", 'b', batch, SESSION, 1, BATCH_MAX, "prompt tokens computed together (512; of a package 128)"),
     CHOICE("cache-type", cache_type, SESSION, "f16 q8_0 f32", "type of the KV cache: f16, q8_0 or f32"),
     ROW("memory-limit", 0, BYTES, memory_limit, ASK | SOTTO_VERB_LOGITS, "SIZE",
         "refuse to use more memory, e.g. 2G", 0, 0, NULL),

@@ -65,8 +65,8 @@ sotto_status sotto_program_describe(const sotto_program *p, sotto_program_info *
 
 /* ---- memory of a call ---------------------------------------------------------------------------------- */
 
-/* What a call leaves open: one dimension follows the call's tokens, or else all tokens so far, where it was cut out of a
- * state; of two, one is either. */
+/* What a call leaves open: one dimension follows the call's tokens, or else all tokens so far, where it was cut out of
+ * a state; of two, one is either. */
 typedef struct var_use {
     bool of_state, held;
 } var_use;

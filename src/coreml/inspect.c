@@ -96,7 +96,8 @@ sotto_status sotto_program_inspect(const char *path, sotto_bytes *out, sotto_err
     sotto_program     *program;
     sotto_error        why;
     SOTTO_TRY(sotto_mil_package_open(&package, path, true, err));
-    bool runs = sotto_program_open(&program, path, &(sotto_program_options){.threads = 1, .look_only = true}, &why) == SOTTO_OK;
+    const sotto_program_options look = {.threads = 1, .look_only = true};
+    bool                        runs = sotto_program_open(&program, path, &look, &why) == SOTTO_OK;
     if (runs) sotto_program_close(program);
     json_t *doc = document(package, path, runs ? NULL : why.message);
     char   *made = doc ? json_dumps(doc, JSON_COMPACT) : NULL;

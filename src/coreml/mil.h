@@ -198,8 +198,8 @@ typedef struct sotto_mil_package {
 sotto_status sotto_mil_package_open(sotto_mil_package **out, const char *path, bool map, sotto_error *err);
 void         sotto_mil_package_close(sotto_mil_package *p);
 
-/* Beside "x/NAME.mlpackage" lies "x/NAME.tokenizer": its path, free() it; and what the tokenizer and the chat format are
- * made of, a checkpoint without weights. */
+/* Beside "x/NAME.mlpackage" lies "x/NAME.tokenizer": its path, free() it; and what the tokenizer and the chat format
+ * are made of, a checkpoint without weights. */
 sotto_status sotto_package_beside(const char *path, char **out, sotto_error *err);
 sotto_status sotto_package_tokenizer(sotto_checkpoint **out, const char *path, sotto_error *err);
 

@@ -115,6 +115,9 @@ static sotto_status open_manifest(sotto_mil_manifest *out, const char *path, sot
 static sotto_status load(sotto_mil_package *p, const char *path, bool map, sotto_error *err) {
     sotto_mil_manifest m;
     uint32_t           n_blobs;
+    sotto_path_kind    kind = sotto_path_kind_of(path);
+    if (kind == SOTTO_PATH_NONE) return sotto_fail(err, SOTTO_NOT_FOUND, "there is no such package");
+    if (kind != SOTTO_PATH_FOLDER) return sotto_fail(err, SOTTO_INVALID, "is a file, and a package is a folder");
     SOTTO_TRY(open_manifest(&m, path, err));
     SOTTO_TRY(open_part(&p->model, path, m.model, "", MODEL_MAX, map, err));
     if (*m.weights) {

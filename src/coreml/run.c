@@ -11,7 +11,8 @@ sotto_program_options sotto_program_options_default(void) { return (sotto_progra
 /* ---- operations ---------------------------------------------------------------------------------------- */
 
 static const sotto_mil_kind *find_kind(const char *type) {
-    const sotto_mil_kind *const tables[] = {sotto_mil_dense_kinds, sotto_mil_math_kinds, sotto_mil_move_kinds};
+    const sotto_mil_kind *const tables[] = {sotto_mil_dense_kinds, sotto_mil_conv_kinds, sotto_mil_math_kinds,
+                                           sotto_mil_axes_kinds, sotto_mil_move_kinds};
     for (size_t i = 0; i < SOTTO_COUNT(tables); i++)
         for (const sotto_mil_kind *k = tables[i]; k->type; k++)
             if (strcmp(k->type, type) == 0) return k;
@@ -33,7 +34,7 @@ static sotto_status prepare_var(sotto_program *p, const sotto_mil_op *op, int32_
                                 sotto_error *err) {
     const sotto_mil_var *v = &p->f->vars[var];
     sotto_mil_slot      *slot = &p->slots[var];
-    bool constexpr_ = v->op >= 0 && strncmp(p->f->ops[v->op].type, "constexpr_", 10) == 0;
+    bool                 constexpr_ = sotto_mil_is_constexpr(p, var);
     bool table = kind == '#' || (kind == '%' && (constexpr_ || (v->value && v->value->type.rank == 2 &&
                                                                 sotto_mil_is_float(v->value->type.dtype))));
     slot->last_use = p->n_steps;
@@ -47,20 +48,19 @@ static sotto_status prepare_var(sotto_program *p, const sotto_mil_op *op, int32_
         return v->value && v->value->type.dtype == SOTTO_MIL_STRING
                    ? SOTTO_OK : fail_param(op, name, "is no constant text", err);
     if (table) return sotto_mil_matrix(p, var, err);
-    if (constexpr_) return fail_param(op, name, "is a compressed constant: only weights of linear and tables of "
-                                      "gather can be", err);
-    return v->value ? sotto_mil_constant(p, var, err) : SOTTO_OK;
+    return v->value || constexpr_ ? sotto_mil_constant(p, var, err) : SOTTO_OK;
 }
 
 /* The next of the names in `params`; its kind, ' ' of a plain tensor; 0 at the end. */
-static char next_param(const char **params, sotto_str *name) {
+static char next_param(const char **params, sotto_str *name, bool *optional) {
     const char *p = *params;
     while (*p == ' ') p++;
     name->p = p;
     while (*p && !strchr(" ?*@$#%", *p)) p++;
     name->n = (size_t)(p - name->p);
-    char kind = *p && *p != ' ' ? *p++ : ' ';
-    *params = p;
+    char kind = *p && *p != ' ' && *p != '?' ? *p++ : ' ';
+    *optional = *p == '?';
+    *params = p + *optional;
     return name->n ? kind : 0;
 }
 
@@ -70,12 +70,13 @@ static sotto_status prepare_params(sotto_program *p, sotto_mil_step *step, sotto
     sotto_str           name;
     int32_t             n_found = 0;
     char                kind;
-    for (int32_t i = 0; (kind = next_param(&params, &name)); i++) {
+    bool                optional;
+    for (int32_t i = 0; (kind = next_param(&params, &name, &optional)); i++) {
         int32_t at = 0;
         while (at < op->n_args && !sotto_str_is(name, op->args[at].name)) at++;
         step->args[i] = -1;
         if (at == op->n_args) {
-            if (kind == '?') continue;
+            if (optional) continue;
             return fail_param(op, name, "is missing", err);
         }
         const sotto_mil_arg *arg = &op->args[at];

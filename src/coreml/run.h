@@ -4,7 +4,8 @@
  * Every number of a call is a float or an int32 (bools too); what the program declares as fp16 is rounded to it after
  * each operation, so a result is off by at most 2^-11 of itself beside what its operands were, and sums are kept in
  * float. Weights stay as the package has them: fp16 in the mapped file, codes of 4 and 8 bits as blocks for the
- * kernels, which multiply them without rounding scale * code. */
+ * kernels, which multiply them without rounding scale * code; what is compressed in other ways becomes floats row by
+ * row, as it is needed. */
 #ifndef SOTTO_RUN_H
 #define SOTTO_RUN_H
 
@@ -34,8 +35,8 @@ typedef struct sotto_mil_step sotto_mil_step;
 typedef struct sotto_mil_kind sotto_mil_kind;
 
 /* A type of operation. `params` are the names of what it takes, in the order of a step's args, each with what it is:
- * '?' it may be left out, '*' a list, '@' a state, '$' a constant text, '#' a constant matrix, '%' a matrix or a
- * tensor; else a tensor. */
+ * '*' a list, '@' a state, '$' a constant text, '#' a constant matrix, '%' a matrix or a tensor; else a tensor. A
+ * matrix may be compressed. '?' behind that: it may be left out. */
 struct sotto_mil_kind {
     const char *type;
     const char *params;
@@ -55,9 +56,12 @@ struct sotto_mil_step {
                                     use; of slice_update: it may change the state in place */
 };
 
+typedef struct sotto_mil_packed sotto_mil_packed; /* a compressed matrix that kernels do not take (run_packed.c) */
+
 typedef struct sotto_mil_slot { /* of a variable */
     sotto_mil_tensor tensor;    /* of a constant that operations compute with */
-    sotto_matrix     matrix;    /* of one that is multiplied with */
+    sotto_matrix     matrix;    /* of one that is multiplied with; rows are those of the first axis */
+    sotto_mil_packed *packed;   /* NULL: the matrix is one that kernels take */
     int32_t          state;     /* its index; -1: none */
     int32_t          last_use;  /* the step; -1: none; INT32_MAX: what a call gives */
     int32_t          n_uses;
@@ -147,15 +151,23 @@ void sotto_mil_broadcast_strides(const sotto_mil_tensor *x, const sotto_mil_tens
 
 /* ---- preparing ----------------------------------------------------------------------------------------- */
 
-extern const sotto_mil_kind sotto_mil_math_kinds[], sotto_mil_move_kinds[], sotto_mil_dense_kinds[]; /* to type NULL */
+/* To type NULL. */
+extern const sotto_mil_kind sotto_mil_math_kinds[], sotto_mil_axes_kinds[], sotto_mil_move_kinds[],
+    sotto_mil_dense_kinds[], sotto_mil_conv_kinds[];
 
 /* The function "main" of a program, which must outlive it, and so must weights. `n_bytes`: of the files that it comes
  * from; its constants may take some four times as much. */
 sotto_status sotto_program_prepare(sotto_program **out, const sotto_mil_program *program, size_t n_bytes,
                                    const sotto_program_options *opt, sotto_error *err);
-/* A constant variable, or a constexpr, as a matrix of a type that kernels multiply with (run_weights.c). */
+bool         sotto_mil_is_constexpr(const sotto_program *p, int32_t var);
+/* A constant variable, or a constexpr, as a matrix (run_weights.c). */
 sotto_status sotto_mil_matrix(sotto_program *p, int32_t var, sotto_error *err);
-/* A constant variable as floats or integers. */
+/* The same where only rows of it can be had; and row number `row`. */
+sotto_status sotto_mil_packed_open(sotto_program *p, int32_t var, sotto_error *err);
+void         sotto_mil_packed_row(const sotto_mil_packed *w, int32_t row, float *out);
+/* A row of either. */
+void         sotto_mil_row(const sotto_program *p, const sotto_mil_slot *w, int32_t row, float *out);
+/* A constant variable, or a constexpr, as floats or integers. */
 sotto_status sotto_mil_constant(sotto_program *p, int32_t var, sotto_error *err);
 
 #endif

@@ -10,8 +10,9 @@ static size_t padded(size_t n) { return (n + ALIGN_FLOATS - 1) / ALIGN_FLOATS * 
 /* ---- linear -------------------------------------------------------------------------------------------- */
 
 typedef struct linear_job {
-    const sotto_program *p;
-    const sotto_matrix  *w;
+    const sotto_program  *p;
+    const sotto_mil_slot *slot;
+    const sotto_matrix   *w;    /* the slot's */
     sotto_matmul         m;     /* y, x and sizes */
     float               *dense; /* [workers][ROWS_AT_ONCE][padded cols]: rows as floats; NULL: kernels take w itself */
     const float         *bias;
@@ -26,8 +27,7 @@ static void linear_unit(void *arg, int chunk, int worker) {
         size_t stride = padded((size_t)w->cols);
         float *rows = j->dense + (size_t)worker * ROWS_AT_ONCE * stride;
         for (int32_t i = begin; i < end; i++)
-            j->p->kernels.to_f32(w->dtype, w->data + (size_t)i * w->row_bytes, rows + (size_t)(i - begin) * stride,
-                                 w->cols);
+            sotto_mil_row(j->p, j->slot, i, rows + (size_t)(i - begin) * stride);
         m.w = rows, m.w_stride = stride * sizeof *rows, m.y += begin;
         j->p->kernels.matmul[SOTTO_F32](&m, 0, end - begin);
     } else {
@@ -40,8 +40,8 @@ static void linear_unit(void *arg, int chunk, int worker) {
 /* The activations as the kernels want them, and a place for rows as floats where those do not take the matrix. */
 static sotto_status lay_out(sotto_mil_run *r, linear_job *j, const sotto_mil_tensor *x) {
     size_t cols = (size_t)j->w->cols, n = (size_t)j->m.n_tokens, dense = 0;
-    bool   q8 = sotto_dtype_takes_q8(j->w->dtype) && !r->p->options.exact;
-    if (sotto_dtype_takes_q8(j->w->dtype) && !q8)
+    bool   q8 = !j->slot->packed && sotto_dtype_takes_q8(j->w->dtype) && !r->p->options.exact;
+    if (j->slot->packed || (sotto_dtype_takes_q8(j->w->dtype) && !q8))
         dense = (size_t)sotto_pool_threads(r->p->pool) * ROWS_AT_ONCE * padded(cols);
     size_t row = q8 ? sotto_q8_row_bytes(j->w->cols) / sizeof(float) : padded(cols), all;
     if (!sotto_size_mul(n, row, &all) || !sotto_size_add(all, dense, &all))
@@ -61,8 +61,10 @@ static sotto_status lay_out(sotto_mil_run *r, linear_job *j, const sotto_mil_ten
 
 static sotto_status run_linear(sotto_mil_run *r, const sotto_mil_step *s) {
     const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, 0), *bias = sotto_mil_in_tensor(r, s, 2);
-    const sotto_matrix     *w = &r->p->slots[s->args[1]].matrix;
+    const sotto_mil_slot   *slot = &r->p->slots[s->args[1]];
+    const sotto_matrix     *w = &slot->matrix;
     sotto_mil_tensor        like = *x, *out;
+    if (r->p->f->vars[s->args[1]].type.rank != 2) return sotto_mil_refuse(r, s, "its weight is no matrix");
     if (!sotto_mil_is_float(x->dtype) || x->rank < 1 || x->dim[x->rank - 1] != w->cols)
         return sotto_mil_refuse(r, s, "its input is not as wide as its weight");
     if (bias && (!sotto_mil_is_float(bias->dtype) || bias->n != (size_t)w->rows))
@@ -70,7 +72,7 @@ static sotto_status run_linear(sotto_mil_run *r, const sotto_mil_step *s) {
     if (x->n / (size_t)w->cols > INT32_MAX) return sotto_mil_refuse(r, s, "too many rows");
     like.dim[x->rank - 1] = w->rows;
     SOTTO_TRY(sotto_mil_output(r, s, 0, &like, &out));
-    linear_job j = {.p = r->p, .w = w, .bias = bias ? bias->f : NULL,
+    linear_job j = {.p = r->p, .slot = slot, .w = w, .bias = bias ? bias->f : NULL,
                     .m = {.y = out->f, .y_stride = (size_t)w->rows, .w = w->data, .w_stride = w->row_bytes,
                           .cols = w->cols, .n_tokens = (int32_t)(x->n / (size_t)w->cols)}};
     if (out->n == 0) return SOTTO_OK;
@@ -82,7 +84,8 @@ static sotto_status run_linear(sotto_mil_run *r, const sotto_mil_step *s) {
 /* ---- gather -------------------------------------------------------------------------------------------- */
 
 static sotto_status run_gather(sotto_mil_run *r, const sotto_mil_step *s) {
-    const sotto_matrix     *w = &r->p->slots[s->args[0]].matrix;
+    const sotto_mil_slot   *slot = &r->p->slots[s->args[0]];
+    const sotto_matrix     *w = &slot->matrix;
     const sotto_mil_tensor *x = w->data ? NULL : sotto_mil_in_tensor(r, s, 0), *at = sotto_mil_in_tensor(r, s, 1);
     sotto_mil_tensor        like = {0}, *out;
     sotto_mil_tensor        table = {.dtype = r->p->f->vars[s->args[0]].type.dtype, .rank = 2,
@@ -92,7 +95,7 @@ static sotto_status run_gather(sotto_mil_run *r, const sotto_mil_step *s) {
     size_t                  outer = 1, inner = 1;
     if (!x) x = &table;
     if (!sotto_mil_in_axis(r, s, 2, 0, x->rank, &axis) || !sotto_mil_in_int(r, s, 3, 0, &batch) || batch != 0 ||
-        (w->data && axis != 0))
+        (w->data && (axis != 0 || r->p->f->vars[s->args[0]].type.rank != 2)))
         return sotto_mil_refuse(r, s, "that axis, or batches, are not supported");
     if (sotto_mil_is_float(at->dtype) || x->rank - 1 + at->rank > SOTTO_MIL_RANK_MAX)
         return sotto_mil_refuse(r, s, "indices that it cannot take");
@@ -111,7 +114,7 @@ static sotto_status run_gather(sotto_mil_run *r, const sotto_mil_step *s) {
             uint32_t *to = out->bits + (o * at->n + i) * inner;
             size_t    row = o * (size_t)n + (size_t)at->i[i];
             if (w->data)
-                r->p->kernels.to_f32(w->dtype, w->data + row * w->row_bytes, (float *)(void *)to, w->cols);
+                sotto_mil_row(r->p, slot, (int32_t)row, (float *)(void *)to);
             else
                 memcpy(to, x->bits + row * inner, inner * sizeof *to);
         }

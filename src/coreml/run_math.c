@@ -1,4 +1,4 @@
-/* Operations on elements: arithmetic, comparisons, reductions, norms. */
+/* Operations on elements: arithmetic, comparisons, choices. */
 #include "coreml/run.h"
 
 #include <math.h>
@@ -44,6 +44,7 @@ static int32_t and_i(int32_t x, int32_t y) { return x && y; }
 static int32_t or_i(int32_t x, int32_t y) { return x || y; }
 static int32_t xor_i(int32_t x, int32_t y) { return !x != !y; }
 
+static int32_t abs_i(int32_t x, int32_t same) { return x < 0 ? wrapped(-(int64_t)same) : x; }
 static float square(float x) { return x * x; }
 static float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 static float silu(float x) { return x * sigmoid(x); }
@@ -57,9 +58,14 @@ static float gelu_sigmoid(float x) { return x * sigmoid(1.702f * x); }
 static sotto_status run_unary(sotto_mil_run *r, const sotto_mil_step *s) {
     const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, 0);
     sotto_mil_tensor       *out;
-    if (!sotto_mil_is_float(x->dtype)) return sotto_mil_refuse(r, s, "only floats are supported");
+    if (!sotto_mil_is_float(x->dtype) && !(s->kind->i2 && x->dtype == SOTTO_MIL_I32))
+        return sotto_mil_refuse(r, s, "only floats are supported");
     SOTTO_TRY(sotto_mil_output(r, s, 0, x, &out));
-    for (size_t i = 0; i < x->n; i++) out->f[i] = s->kind->f1(x->f[i]);
+    for (size_t i = 0; i < x->n; i++)
+        if (sotto_mil_is_float(x->dtype))
+            out->f[i] = s->kind->f1(x->f[i]);
+        else
+            out->i[i] = s->kind->i2(x->i[i], x->i[i]);
     return SOTTO_OK;
 }
 
@@ -203,90 +209,28 @@ static sotto_status run_rsqrt(sotto_mil_run *r, const sotto_mil_step *s) {
     return SOTTO_OK;
 }
 
-/* ---- reductions ---------------------------------------------------------------------------------------- */
-
-/* f2 joins elements. Without axes: over all of them. The mean is a sum, divided. */
-static sotto_status run_reduce(sotto_mil_run *r, const sotto_mil_step *s) {
-    const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, 0);
-    sotto_mil_tensor        like = {.dtype = x->dtype}, *out;
-    int64_t                 axes[SOTTO_MIL_RANK_MAX], keep, to[SOTTO_MIL_RANK_MAX] = {0}, at[SOTTO_MIL_RANK_MAX] = {0};
-    bool                    gone[SOTTO_MIL_RANK_MAX] = {false};
-    int32_t                 n_axes = sotto_mil_in_ints(r, s, 1, axes);
-    if (!sotto_mil_is_float(x->dtype)) return sotto_mil_refuse(r, s, "only floats are supported");
-    if (n_axes < 0 || !sotto_mil_in_int(r, s, 2, 0, &keep)) return sotto_mil_refuse(r, s, "axes that are not there");
-    for (int32_t i = 0; i < x->rank; i++) gone[i] = s->args[1] < 0;
-    for (int32_t i = 0; i < n_axes; i++) {
-        int64_t axis = axes[i] < 0 ? axes[i] + x->rank : axes[i];
-        if (axis < 0 || axis >= x->rank) return sotto_mil_refuse(r, s, "axes that are not there");
-        gone[axis] = true;
-    }
-    for (int32_t i = 0; i < x->rank; i++)
-        if (!gone[i] || keep) like.dim[like.rank++] = gone[i] ? 1 : x->dim[i];
-    SOTTO_TRY(sotto_mil_output(r, s, 0, &like, &out));
-    int64_t step = 1;
-    for (int32_t i = x->rank - 1; i >= 0; i--)
-        if (!gone[i]) to[i] = step, step *= x->dim[i];
-    bool  sum = s->kind->f2 == add_f;
-    float first = sum ? 0 : s->kind->f2(-INFINITY, INFINITY) > 0 ? -INFINITY : INFINITY;
-    for (size_t i = 0; i < out->n; i++) out->f[i] = first;
-    float *cell = out->f;
-    for (size_t i = 0; i < x->n; i++) {
-        *cell = s->kind->f2(*cell, x->f[i]);
-        for (int32_t axis = x->rank - 1; axis >= 0; axis--) {
-            cell += to[axis];
-            if (++at[axis] < x->dim[axis]) break;
-            cell -= to[axis] * x->dim[axis];
-            at[axis] = 0;
-        }
-    }
-    float n = out->n ? (float)x->n / (float)out->n : 1;
-    for (size_t i = 0; strcmp(s->kind->type, "reduce_mean") == 0 && i < out->n; i++) out->f[i] /= n;
-    return SOTTO_OK;
-}
-
-static sotto_status run_softmax(sotto_mil_run *r, const sotto_mil_step *s) {
-    const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, 0);
-    sotto_mil_tensor       *out;
-    int32_t                 axis;
-    if (!sotto_mil_is_float(x->dtype)) return sotto_mil_refuse(r, s, "only floats are supported");
-    if (!sotto_mil_in_axis(r, s, 1, -1, x->rank, &axis)) return sotto_mil_refuse(r, s, "no such axis");
-    SOTTO_TRY(sotto_mil_output(r, s, 0, x, &out));
-    size_t n = (size_t)x->dim[axis], inner = 1;
-    for (int32_t i = axis + 1; i < x->rank; i++) inner *= (size_t)x->dim[i];
-    for (size_t at = 0; n > 0 && at < x->n / n; at++) {
-        size_t       offset = at / inner * n * inner + at % inner;
-        const float *from = x->f + offset;
-        float       *to = out->f + offset, top = -INFINITY, sum = 0;
-        for (size_t i = 0; i < n; i++) top = fmaxf(top, from[i * inner]);
-        for (size_t i = 0; i < n; i++) sum += to[i * inner] = expf(from[i * inner] - top);
-        for (size_t i = 0; i < n; i++) to[i * inner] /= sum;
-    }
-    return SOTTO_OK;
-}
-
 #define UNARY(name, function) {.type = name, .params = "x", .n_outputs = 1, .run = run_unary, .f1 = function}
+#define UNARY_BOTH(name, floats, ints)                                                                       \
+    {.type = name, .params = "x", .n_outputs = 1, .run = run_unary, .f1 = floats, .i2 = ints}
 #define BINARY(name, floats, ints)                                                                           \
     {.type = name, .params = "x y", .n_outputs = 1, .run = run_binary, .f2 = floats, .i2 = ints}
 #define COMPARE(name, floats, ints)                                                                          \
     {.type = name, .params = "x y", .n_outputs = 1, .run = run_binary, .f2 = floats, .i2 = ints, .compares = true}
-#define REDUCE(name, function)                                                                               \
-    {.type = name, .params = "x axes? keep_dims?", .n_outputs = 1, .run = run_reduce, .f2 = function}
 const sotto_mil_kind sotto_mil_math_kinds[] = {
-    UNARY("abs", fabsf), UNARY("sqrt", sqrtf), UNARY("exp", expf), UNARY("tanh", tanhf), UNARY("sigmoid", sigmoid),
-    UNARY("silu", silu), UNARY("cos", cosf), UNARY("sin", sinf), UNARY("square", square), UNARY("relu", relu),
+    UNARY("sqrt", sqrtf), UNARY("exp", expf), UNARY("tanh", tanhf), UNARY("sigmoid", sigmoid),
+    UNARY("silu", silu), UNARY("cos", cosf), UNARY("sin", sinf), UNARY("relu", relu),
+    UNARY_BOTH("abs", fabsf, abs_i), UNARY_BOTH("square", square, mul_i), /* of an integer with itself */
     BINARY("add", add_f, add_i), BINARY("sub", sub_f, sub_i), BINARY("mul", mul_f, mul_i),
     BINARY("real_div", div_f, div_i), BINARY("floor_div", floor_div_f, floor_div_i), BINARY("mod", mod_f, mod_i),
     BINARY("pow", powf, pow_i), BINARY("maximum", fmaxf, max_i), BINARY("minimum", fminf, min_i),
     COMPARE("greater", gt_f, gt_i), COMPARE("greater_equal", ge_f, ge_i), COMPARE("less", lt_f, lt_i),
     COMPARE("less_equal", le_f, le_i), COMPARE("equal", eq_f, eq_i), COMPARE("not_equal", ne_f, ne_i),
     COMPARE("logical_and", NULL, and_i), COMPARE("logical_or", NULL, or_i), COMPARE("logical_xor", NULL, xor_i),
-    REDUCE("reduce_mean", add_f), REDUCE("reduce_sum", add_f), REDUCE("reduce_max", fmaxf), REDUCE("reduce_min", fminf),
     {.type = "logical_not", .params = "x", .n_outputs = 1, .run = run_not},
     {.type = "gelu", .params = "x mode$", .n_outputs = 1, .run = run_gelu},
     {.type = "select", .params = "cond a b", .n_outputs = 1, .run = run_select},
     {.type = "cast", .params = "x dtype$", .n_outputs = 1, .run = run_cast},
     {.type = "clip", .params = "x alpha beta", .n_outputs = 1, .run = run_clip},
     {.type = "rsqrt", .params = "x epsilon?", .n_outputs = 1, .run = run_rsqrt},
-    {.type = "softmax", .params = "x axis?", .n_outputs = 1, .run = run_softmax},
     {.type = NULL},
 };

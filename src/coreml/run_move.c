@@ -177,6 +177,31 @@ static sotto_status run_concat(sotto_mil_run *r, const sotto_mil_step *s) {
     return SOTTO_OK;
 }
 
+/* Tensors of one shape, side by side along a new axis. */
+static sotto_status run_stack(sotto_mil_run *r, const sotto_mil_step *s) {
+    const sotto_mil_arg    *list = &s->op->args[s->args[0]];
+    const sotto_mil_tensor *x = &r->st->values[list->vars[0]];
+    sotto_mil_tensor        like = {.dtype = x->dtype}, *out;
+    int64_t                 to[SOTTO_MIL_RANK_MAX], part[SOTTO_MIL_RANK_MAX], from[SOTTO_MIL_RANK_MAX];
+    int32_t                 axis;
+    if (x->rank >= SOTTO_MIL_RANK_MAX || !sotto_mil_in_axis(r, s, 1, 0, x->rank + 1, &axis))
+        return sotto_mil_refuse(r, s, "no such axis");
+    for (int32_t i = 0; i <= x->rank; i++) like.dim[i] = i == axis ? list->n : x->dim[i - (i > axis)];
+    like.rank = x->rank + 1;
+    for (int32_t i = 0; i < list->n; i++) {
+        const sotto_mil_tensor *y = &r->st->values[list->vars[i]];
+        if (y->rank != x->rank || y->dtype != x->dtype || memcmp(y->dim, x->dim, (size_t)x->rank * sizeof *x->dim) != 0)
+            return sotto_mil_refuse(r, s, "parts that do not fit together");
+    }
+    SOTTO_TRY(sotto_mil_output(r, s, 0, &like, &out));
+    sotto_mil_strides(out, to);
+    sotto_mil_strides(x, from);
+    for (int32_t i = 0; i < x->rank; i++) part[i] = to[i + (i >= axis)];
+    for (int32_t i = 0; i < list->n; i++)
+        sotto_mil_move(out->bits + i * to[axis], part, r->st->values[list->vars[i]].bits, from, x->dim, x->rank);
+    return SOTTO_OK;
+}
+
 static sotto_status run_split(sotto_mil_run *r, const sotto_mil_step *s) {
     const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, 0);
     int64_t                 n, sizes[SOTTO_MIL_RANK_MAX], to[SOTTO_MIL_RANK_MAX], from[SOTTO_MIL_RANK_MAX], at = 0;
@@ -275,6 +300,49 @@ static sotto_status run_slice_by_index(sotto_mil_run *r, const sotto_mil_step *s
     SOTTO_TRY(sotto_mil_output(r, s, 0, &like, &out));
     sotto_mil_strides(out, to);
     if (out->n) sotto_mil_move(out->bits, to, x->bits + c.offset, from, out->dim, out->rank);
+    return SOTTO_OK;
+}
+
+/* From `begin` on as many as `size` says; -1: the rest. */
+static sotto_status run_slice_by_size(sotto_mil_run *r, const sotto_mil_step *s) {
+    const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, 0);
+    sotto_mil_tensor        like = {.dtype = x->dtype, .rank = x->rank}, *out;
+    int64_t                 begin[SOTTO_MIL_RANK_MAX], size[SOTTO_MIL_RANK_MAX], to[SOTTO_MIL_RANK_MAX];
+    int64_t                 from[SOTTO_MIL_RANK_MAX], offset = 0;
+    if (sotto_mil_in_ints(r, s, 1, begin) != x->rank || sotto_mil_in_ints(r, s, 2, size) != x->rank)
+        return sotto_mil_refuse(r, s, "one number for each axis is needed");
+    sotto_mil_strides(x, from);
+    for (int32_t i = 0; i < x->rank; i++) {
+        begin[i] += begin[i] < 0 ? x->dim[i] : 0;
+        like.dim[i] = size[i] == -1 ? x->dim[i] - begin[i] : size[i];
+        if (begin[i] < 0 || like.dim[i] < 0 || begin[i] > x->dim[i] - like.dim[i])
+            return sotto_mil_refuse(r, s, "a slice outside of its tensor");
+        offset += begin[i] * from[i];
+    }
+    SOTTO_TRY(sotto_mil_output(r, s, 0, &like, &out));
+    sotto_mil_strides(out, to);
+    if (out->n) sotto_mil_move(out->bits, to, x->bits + offset, from, out->dim, out->rank);
+    return SOTTO_OK;
+}
+
+/* out[.., i, ..] = x[.., indices[.., i, ..], ..] along one axis. */
+static sotto_status run_gather_along_axis(sotto_mil_run *r, const sotto_mil_step *s) {
+    const sotto_mil_tensor *x = sotto_mil_in_tensor(r, s, 0), *at = sotto_mil_in_tensor(r, s, 1);
+    sotto_mil_tensor        like = *at, *out;
+    int32_t                 axis;
+    size_t                  inner = 1;
+    if (!sotto_mil_in_axis(r, s, 2, 0, x->rank, &axis) || at->rank != x->rank || sotto_mil_is_float(at->dtype))
+        return sotto_mil_refuse(r, s, "no such axis, or indices that it cannot take");
+    for (int32_t i = 0; i < x->rank; i++)
+        if (i != axis && at->dim[i] != x->dim[i]) return sotto_mil_refuse(r, s, "indices that do not fit its tensor");
+    for (int32_t i = axis + 1; i < x->rank; i++) inner *= (size_t)x->dim[i];
+    size_t n = (size_t)x->dim[axis], n_at = (size_t)at->dim[axis];
+    for (size_t i = 0; i < at->n; i++)
+        if (at->i[i] < 0 || (size_t)at->i[i] >= n) return sotto_mil_refuse(r, s, "an index outside of its tensor");
+    like.dtype = x->dtype;
+    SOTTO_TRY(sotto_mil_output(r, s, 0, &like, &out));
+    for (size_t i = 0; i < out->n; i++)
+        out->bits[i] = x->bits[(i / inner / n_at * n + (size_t)at->i[i]) * inner + i % inner];
     return SOTTO_OK;
 }
 
@@ -382,9 +450,12 @@ const sotto_mil_kind sotto_mil_move_kinds[] = {
     KIND("squeeze", "x axes?", 1, run_squeeze),
     KIND("transpose", "x perm", 1, run_transpose),
     KIND("concat", "values* axis interleave?", 1, run_concat),
+    KIND("stack", "values* axis", 1, run_stack),
     KIND("split", "x num_splits? split_sizes? axis", -1, run_split),
     KIND("tile", "x reps", 1, run_tile),
     KIND("slice_by_index", "x " CUT, 1, run_slice_by_index),
+    KIND("slice_by_size", "x begin size", 1, run_slice_by_size),
+    KIND("gather_along_axis", "x indices axis? validate_indices?", 1, run_gather_along_axis),
     KIND("slice_update", "x update " CUT, 1, run_slice_update),
     KIND("read_state", "input@", 1, run_read_state),
     KIND("write_state", "input@ data", 0, run_write_state),

@@ -185,8 +185,8 @@ static sotto_status fail_no_config(const char *folder, sotto_error *err) {
     SOTTO_TRY(look_for(&package, folder, "Manifest.json", err));
     if (package)
         return sotto_fail(err, SOTTO_UNSUPPORTED,
-                          "%s: is a Core ML package, which can be inspected but holds no weights to load; give "
-                          "the folder or GGUF file that it was made from",
+                          "%s: is a Core ML package, which can only be run, under a name that ends in .mlpackage; to "
+                          "make something else, give the folder or GGUF file that it was made from",
                           folder);
     return sotto_fail(err, SOTTO_NOT_FOUND,
                       "%s: has no config.json; give a Hugging Face model folder or the path of a .gguf file",

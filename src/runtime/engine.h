@@ -1,5 +1,5 @@
-/* What computes a session's tokens, behind one table: the forward pass over a checkpoint (native.c), or the program of a
- * Core ML package (package.c). Sessions, generators and measurements do not ask which. */
+/* What computes a session's tokens, behind one table: the forward pass over a checkpoint (native.c), or the program of
+ * a Core ML package (package.c). Sessions, generators and measurements do not ask which. */
 #ifndef SOTTO_ENGINE_H
 #define SOTTO_ENGINE_H
 

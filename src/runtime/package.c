@@ -1,5 +1,5 @@
-/* The engine of Core ML packages: their programs, and the tokenizer beside them. A program keeps its cache to itself, at
- * positions that each call names: to go back is to feed at an earlier one. */
+/* The engine of Core ML packages: their programs, and the tokenizer beside them. A program keeps its cache to itself,
+ * at positions that each call names: to go back is to feed at an earlier one. */
 #include "runtime/engine.h"
 
 bool sotto_package_is(const char *path) {

@@ -300,8 +300,8 @@ static sotto_status prepare(measure *m, const sotto_quality_options *o, sotto_er
     for (int k = 0; k < 2 && m->sides[k].model; k++) SOTTO_TRY(open_side(&m->sides[k], m, err));
     if (!o->collect) return SOTTO_OK;
     if (!m->sides[0].model->transformer)
-        return sotto_fail(err, SOTTO_UNSUPPORTED, "what a Core ML package's matrices read cannot be collected: take the "
-                          "model that it was made from");
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "what a Core ML package's matrices read cannot be collected: take "
+                          "the model that it was made from");
     SOTTO_TRY(sotto_importance_open(&m->importance, m->sides[0].model->transformer, err));
     m->sides[0].session->observer = sotto_importance_observer(m->importance);
     return SOTTO_OK;

@@ -1,8 +1,8 @@
 /* Packages, run. What the engine computes from the same weights is the reference, for every family that can be
  * exported; and what numpy computed for a package that Apple's tools wrote.
  *
- * Bound. Rounding to fp16 is off by half of 2^-10 at the most, and by 2^-10 / sqrt(12) of a number's power of two on the
- * average: between 1.4e-4 and 2.8e-4 of the number, 2^-12 say. Errors of different results are independent; that of
+ * Bound. Rounding to fp16 is off by half of 2^-10 at the most, and by 2^-10 / sqrt(12) of a number's power of two on
+ * the average: between 1.4e-4 and 2.8e-4 of the number, 2^-12 say. Errors of different results are independent; that of
  * each of a program's n rounded results reaches the logits about as large as it is, and such errors add up like roots:
  * e = 2^-12 sqrt(n) of the logits' root mean square is expected. Measured are 0.6 to 1.9 times that, for n from 104
  * to 655; 2.5 times are allowed for what the models' random weights enlarge. The greatest of some 10^4 independent
@@ -326,13 +326,37 @@ TEST(what_cannot_be_run_is_named_when_it_is_opened) {
     (void)toy_run(&t, t.x, "no operation computes", NULL);
     toy_begin(&t);
     sotto_mil_value codes = {.type = T(I4, 4, 32), .data = (uint8_t[64]){0}, .n_bytes = 64};
-    sotto_mil_value scale = {.type = T(F16, 4, 2), .data = (uint8_t[16]){0}, .n_bytes = 16};
+    sotto_mil_value scale = {.type = T(F16, 4, 3), .data = (uint8_t[24]){0}, .n_bytes = 24};
     int32_t w = OP(&t, "constexpr_blockwise_shift_scale", T(F16, 4, 32), {"data", .value = &codes},
                    {"scale", .value = &scale});
-    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = w}), "multiple of 32", NULL);
+    (void)toy_run(&t, OP(&t, "linear", T(F16, 1, 4), {"x", .var = t.x}, {"weight", .var = w}), "do not divide", NULL);
     toy_begin(&t);
-    w = OP(&t, "constexpr_blockwise_shift_scale", T(F16, 4, 32), {"data", .value = &codes}, {"scale", .value = &scale});
-    (void)toy_run(&t, OP(&t, "abs", T(F16, 4, 32), {"x", .var = w}), "compressed", NULL);
+    w = OP(&t, "constexpr_sparse_to_dense", T(F16, 4, 32), {"data", .value = &codes}, {"scale", .value = &scale});
+    (void)toy_run(&t, OP(&t, "abs", T(F16, 4, 32), {"x", .var = w}), "not supported", NULL);
+}
+
+/* A palette of this many entries of `vector` numbers for 2-bit indices of [2, 4]. */
+static void run_palette(int64_t entries, int64_t vector, int32_t axis, int64_t rows, int64_t cols, const char *why) {
+    static const uint8_t  zeros[256];
+    const sotto_mil_value indices = {.type = T(U2, 2, 4), .data = zeros, .n_bytes = 2};
+    const sotto_mil_value lut = {.type = T(F16, 1, 2, entries, vector), .data = zeros,
+                                 .n_bytes = (size_t)(4 * entries * vector)};
+    const sotto_mil_value at = {.type = T(I32, 1), .data = &axis, .n_bytes = sizeof axis};
+    toy                   t;
+    toy_begin(&t);
+    int32_t w = OP(&t, "constexpr_lut_to_dense", T(F16, rows, cols), {"indices", .value = &indices},
+                   {"lut", .value = &lut}, {"vector_axis", .value = &at});
+    (void)toy_run(&t, OP(&t, "abs", T(F16, rows, cols), {"x", .var = w}), why, NULL);
+}
+
+TEST(palettes_are_checked) {
+    run_palette(4, 1, 0, 2, 4, NULL);
+    run_palette(4, 3, 1, 2, 12, NULL);
+    run_palette(4, 3, -2, 6, 4, NULL);
+    run_palette(3, 1, 0, 2, 4, "too few entries");
+    run_palette(4, 3, 2, 6, 4, "vector_axis");
+    run_palette(4, 3, -3, 6, 4, "vector_axis");
+    run_palette(4, 3, 1, 6, 4, "declared shape");
 }
 
 /* A constant of 512 KiB as floats, again and again. */

@@ -1,9 +1,9 @@
-/* Failure injection: the n-th allocation, or the n-th call on files, fails, and so does every one after it. Each failure
- * must come back as a status with a message; nothing may crash, leak (the sanitizer run sees to that) or leave a
- * half-written file.
+/* Failure injection: the n-th allocation, or the n-th call on files, fails, and so does every one after it. Each
+ * failure must come back as a status with a message; nothing may crash, leak (the sanitizer run sees to that) or leave
+ * a half-written file.
  *
- * The linker redirects the calls here (-Wl,--wrap=...); jansson is given the same allocator. Include it first: it asks the
- * C library for POSIX. */
+ * The linker redirects the calls here (-Wl,--wrap=...); jansson is given the same allocator. Include it first: it asks
+ * the C library for POSIX. */
 #ifndef SOTTO_TEST_FAULT_H
 #define SOTTO_TEST_FAULT_H
 

@@ -108,8 +108,12 @@ TEST(every_read_fails_without_mapping) {
 TEST(every_allocation_fails_under_a_schema) {
     inject("allocations, schema", &fail_alloc_at, constrain, "golden/gemma3", remove_files, NULL);
 }
-TEST(every_allocation_fails_in_conversion) { inject("allocations, convert", &fail_alloc_at, convert, "golden/llama3", remove_files, check_files); }
-TEST(every_call_on_files_fails_in_conversion) { inject("files, convert", &fail_io_at, convert, "golden/qwen3", remove_files, NULL); }
+TEST(every_allocation_fails_in_conversion) {
+    inject("allocations, convert", &fail_alloc_at, convert, "golden/llama3", remove_files, check_files);
+}
+TEST(every_call_on_files_fails_in_conversion) {
+    inject("files, convert", &fail_io_at, convert, "golden/qwen3", remove_files, NULL);
+}
 TEST(every_allocation_fails_in_inspection) {
     inject("allocations, inspect", &fail_alloc_at, inspect, "golden/gemma4-e", remove_files, NULL);
 }
