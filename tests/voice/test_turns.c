@@ -1,0 +1,300 @@
+/* Turns that do not go smoothly: interruptions, second thoughts, noises, echoes, silence. All in lockstep, so that what
+ * happens does not depend on the machine. */
+#include "voice/scene.h"
+
+static bool have_voice(sotto_error *err) {
+    sotto_stt *stt;
+    if (sotto_stt_open(&stt, NULL, err)) return false;
+    sotto_stt_close(stt);
+    return true;
+}
+
+#define NEED_RECOGNISER()                                                                                              \
+    do {                                                                                                               \
+        sotto_error need_err;                                                                                          \
+        if (!have_voice(&need_err)) {                                                                                  \
+            printf("skipped: %s\n", need_err.message);                                                                 \
+            return;                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+/* Feed until the state is this one, at most `ms`. */
+static bool wait_for(scene *s, sotto_voice_state state, int ms) {
+    static const int16_t zeros[SOTTO_VOICE_FRAME];
+    for (int i = 0; i < ms / 10 && sotto_voice_get_state(s->voice) != state; i++) scene_frame(s, zeros, NULL);
+    return sotto_voice_get_state(s->voice) == state;
+}
+
+static void quiet(scene *s, int ms) {
+    sound silence = {0};
+    sound_silence(&silence, ms);
+    scene_hear(s, &silence);
+    sotto_buf_free(&silence.pcm);
+}
+
+static void say(scene *s, const char *voice, const char *text) {
+    sound said = {0};
+    sound_say(&said, voice, text, NULL, NULL);
+    scene_hear(s, &said);
+    sotto_buf_free(&said.pcm);
+}
+
+static size_t n_exchanges(const scene *s) {
+    size_t                 n, n_user = 0;
+    const sotto_chat_turn *turns = sotto_dialog_turns(s->dialog, &n);
+    for (size_t i = 0; i < n; i++) n_user += strcmp(turns[i].role, "user") == 0;
+    return n_user;
+}
+
+/* All user turns of the history, with bars between them. */
+static void history_says(const scene *s, sotto_buf *out) {
+    sotto_bytes json = {0};
+    sotto_error err;
+    int64_t     id;
+    size_t      i;
+    json_t     *m;
+    sotto_buf_clear(out);
+    if (sotto_history_last(s->history, &id, &err)) return; /* nothing */
+    CHECK_OK(sotto_history_export(s->history, id, SOTTO_HISTORY_JSON, &json, &err), err);
+    json_t *doc = json_loads(json.data ? json.data : "", 0, NULL);
+    json_array_foreach(json_object_get(doc, "messages"), i, m)
+        if (strcmp(json_string_value(json_object_get(m, "role")), "user") == 0)
+            (void)sotto_buf_printf(out, "%s|", json_string_value(json_object_get(m, "content")));
+    json_decref(doc);
+    sotto_bytes_free(&json);
+}
+
+TEST(a_turn_is_kept_before_the_next_begins) {
+    NEED_RECOGNISER();
+    scene     s;
+    sotto_buf kept = {0};
+    scene_open(&s, NULL);
+    quiet(&s, 400);
+    say(&s, "flite:rms", "What time is it?");
+    scene_finish(&s);
+    history_says(&s, &kept);
+    CHECK_STR(kept.data, "what time is it|");
+    say(&s, "flite:rms", "Flip a coin.");
+    scene_finish(&s);
+    history_says(&s, &kept);
+    CHECK_STR(kept.data, "what time is it|flip a coin|");
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 2);
+    CHECK_INT(s.n[SOTTO_VOICE_AUDIO_START], 2);
+    CHECK(s.latency.audio_start >= 0 && s.latency.audio_start <= 700);
+    sotto_buf_free(&kept);
+    scene_close(&s);
+}
+
+TEST(who_speaks_into_an_answer_stops_it) {
+    NEED_RECOGNISER();
+    scene s;
+    sound stop = {0};
+    size_t begin, end;
+    scene_open(&s, NULL);
+    quiet(&s, 400);
+    say(&s, "flite:rms", "What can you do?");
+    CHECK(wait_for(&s, SOTTO_VOICE_SPEAKING, 3000));
+    size_t before = s.played.len;
+    quiet(&s, 1500);
+    CHECK(s.played.len > before); /* it is being said */
+    sound_say(&stop, "flite:slt", "What time is it?", &begin, &end);
+    double spoken_from = s.t_ms[SOTTO_VOICE_LEVEL]; /* within 100 ms of now */
+    scene_hear(&s, &stop);
+    CHECK_INT(s.n[SOTTO_VOICE_CUT], 1);
+    double late = s.t_ms[SOTTO_VOICE_CUT] - spoken_from - (double)begin / 16;
+    printf("silent %.0f ms after the first sound\n", late);
+    CHECK(late > 0 && late <= 300);
+    scene_finish(&s);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 2);
+    size_t                 n;
+    const sotto_chat_turn *turns = sotto_dialog_turns(s.dialog, &n);
+    CHECK(n >= 4);
+    if (n >= 2) { /* the history has the beginning of the answer, up to a word's end */
+        size_t heard = strlen(turns[1].content);
+        printf("kept of the answer: %s\n", turns[1].content);
+        CHECK(heard > 0 && heard < 120);
+    }
+    CHECK(strstr(s.trace.data, "speaking+start>interrupted interrupted+words>listening") != NULL);
+    sotto_buf_free(&stop.pcm);
+    scene_close(&s);
+}
+
+TEST(who_had_not_finished_is_heard_out) {
+    NEED_RECOGNISER();
+    scene     s;
+    sotto_buf kept = {0};
+    scene_open(&s, NULL);
+    quiet(&s, 400);
+    say(&s, "flite:rms", "Set a timer for five minutes");
+    CHECK(wait_for(&s, SOTTO_VOICE_THINKING, 600) || wait_for(&s, SOTTO_VOICE_SPEAKING, 100));
+    say(&s, "flite:rms", "and ten seconds please");
+    scene_finish(&s);
+    CHECK_INT(s.n[SOTTO_VOICE_TAKEN_BACK], 1);
+    CHECK_INT(n_exchanges(&s), 1);
+    history_says(&s, &kept);
+    printf("heard: %s\n", kept.data ? kept.data : "");
+    CHECK(kept.data && strncmp(kept.data, "set a timer for five minutes ", 29) == 0);
+    sotto_tool_result r = {0};
+    sotto_error       err;
+    CHECK_OK(sotto_toolbox_call(s.toolbox, "list_timers", NULL, &r, &err), err);
+    CHECK(strstr(r.json, "},{") == NULL && strstr(r.json, "}, {") == NULL); /* one timer, not two */
+    sotto_tool_result_free(&r);
+    sotto_buf_free(&kept);
+    scene_close(&s);
+}
+
+/* A knock: loud, short, and no words. */
+TEST(a_noise_only_delays_an_answer) {
+    NEED_RECOGNISER();
+    scene    s;
+    sound    knock = {0};
+    uint64_t random = 3;
+    scene_open(&s, NULL);
+    quiet(&s, 400);
+    say(&s, "flite:rms", "What can you do?");
+    CHECK(wait_for(&s, SOTTO_VOICE_SPEAKING, 3000));
+    quiet(&s, 1000);
+    sound_silence(&knock, 120);
+    for (size_t i = 0; i < sound_length(&knock); i++)
+        sound_samples(&knock)[i] = (int16_t)(8000 * (double)test_random_float(&random));
+    scene_hear(&s, &knock);
+    scene_finish(&s);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 1);
+    CHECK(!s.interrupted);
+    CHECK_INT(n_exchanges(&s), 1);
+    sotto_buf_free(&knock.pcm);
+    scene_close(&s);
+}
+
+TEST(hush_ends_an_answer) {
+    NEED_RECOGNISER();
+    scene       s;
+    sotto_error err;
+    scene_open(&s, NULL);
+    quiet(&s, 400);
+    say(&s, "flite:rms", "What can you do?");
+    CHECK(wait_for(&s, SOTTO_VOICE_SPEAKING, 3000));
+    quiet(&s, 1000);
+    CHECK_OK(sotto_voice_hush(s.voice, &err), err);
+    size_t before = s.played.len;
+    scene_finish(&s);
+    CHECK_INT(s.played.len, before);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 1);
+    CHECK(s.interrupted);
+    scene_close(&s);
+}
+
+TEST(push_to_talk_hears_only_while_pushed) {
+    NEED_RECOGNISER();
+    scene               s;
+    sotto_error         err;
+    sotto_voice_options o = sotto_voice_options_default();
+    o.push_to_talk = o.lockstep = true;
+    scene_open(&s, &o);
+    quiet(&s, 400);
+    say(&s, "flite:rms", "Flip a coin.");
+    quiet(&s, 1500);
+    CHECK_INT(s.n[SOTTO_VOICE_SPEECH_START], 0);
+    CHECK_OK(sotto_voice_push(s.voice, true, &err), err);
+    say(&s, "flite:rms", "What time is it?");
+    quiet(&s, 100);
+    CHECK_OK(sotto_voice_push(s.voice, false, &err), err);
+    scene_finish(&s);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 1);
+    CHECK_STR(s.heard.data, "what time is it");
+    scene_close(&s);
+}
+
+TEST(noise_is_named_and_not_answered) {
+    NEED_RECOGNISER();
+    scene    s;
+    sound    said = {0};
+    uint64_t random = 5;
+    scene_open(&s, NULL);
+    sound_silence(&said, 3000);
+    sound_say(&said, "flite:rms", "Set a timer for five minutes.", NULL, NULL);
+    sound_silence(&said, 2500);
+    sound_noise(&said, 5, &random);
+    scene_hear(&s, &said);
+    scene_finish(&s);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 0);
+    CHECK_INT(json_array_size(s.calls), 0);
+    printf("%s\n", s.trace.data ? s.trace.data : "");
+    sotto_buf_free(&said.pcm);
+    scene_close(&s);
+}
+
+/* The loudspeaker's sound comes back to the microphone through a room: 40 ms later, and with reflections that fade. */
+enum { ECHO_DELAY = 640, ECHO_TAPS = 2400 };
+typedef struct room {
+    float   response[ECHO_TAPS];
+    int16_t past[ECHO_TAPS + SOTTO_VOICE_FRAME];
+} room;
+
+static void room_open(room *r) {
+    uint64_t random = 11;
+    memset(r, 0, sizeof *r);
+    r->response[ECHO_DELAY] = 0.4f;
+    for (int i = ECHO_DELAY + 40; i < ECHO_TAPS; i++)
+        r->response[i] = 0.03f * test_random_float(&random) * expf(-(float)(i - ECHO_DELAY) / 500);
+}
+
+static void room_echo(room *r, const int16_t *played, int16_t *heard) {
+    memmove(r->past, r->past + SOTTO_VOICE_FRAME, ECHO_TAPS * sizeof *r->past);
+    memcpy(r->past + ECHO_TAPS, played, SOTTO_VOICE_FRAME * sizeof *played);
+    for (int i = 0; i < SOTTO_VOICE_FRAME; i++) {
+        float sum = heard[i];
+        for (int k = 0; k < ECHO_TAPS; k++)
+            if (r->response[k] != 0) sum += r->response[k] * (float)r->past[ECHO_TAPS + i - k];
+        heard[i] = (int16_t)SOTTO_MIN(SOTTO_MAX(sum, -32768.0f), 32767.0f);
+    }
+}
+
+/* A frame of the person's sound (NULL: none) with the echo of what is being played. */
+static void hear_in_room(scene *s, room *r, const int16_t *said) {
+    static int16_t played[SOTTO_VOICE_FRAME]; /* in the time of the last frame */
+    sotto_error    err;
+    int16_t        heard[SOTTO_VOICE_FRAME] = {0};
+    if (said) memcpy(heard, said, sizeof heard);
+    room_echo(r, played, heard);
+    CHECK_OK(sotto_voice_feed(s->voice, heard, played, &err), err);
+    memset(played, 0, sizeof played);
+    (void)sotto_voice_read(s->voice, played, SOTTO_VOICE_FRAME);
+}
+
+TEST(it_does_not_interrupt_itself) {
+    NEED_RECOGNISER();
+    scene       s;
+    static room r;
+    const char *few = getenv("SOTTO_TEST_ECHO_TURNS");
+    int         n_turns = few ? atoi(few) : 4;
+    scene_open(&s, NULL);
+    room_open(&r);
+    for (int i = 0; i < n_turns; i++) {
+        sound said = {0};
+        sound_silence(&said, 600);
+        sound_say(&said, "flite:rms", "What can you do?", NULL, NULL);
+        for (size_t k = 0; k + SOTTO_VOICE_FRAME <= sound_length(&said); k += SOTTO_VOICE_FRAME)
+            hear_in_room(&s, &r, sound_samples(&said) + k);
+        for (int k = 0, idle = 0; k < 3000 && idle < 60; k++) {
+            hear_in_room(&s, &r, NULL);
+            idle = sotto_voice_get_state(s.voice) == SOTTO_VOICE_IDLE ? idle + 1 : 0;
+        }
+        sotto_buf_free(&said.pcm);
+    }
+    printf("%d answers, %d interruptions by itself\n", s.n[SOTTO_VOICE_DONE], s.n[SOTTO_VOICE_CUT]);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], n_turns);
+    CHECK_INT(s.n[SOTTO_VOICE_CUT], 0);
+    scene_close(&s);
+}
+
+TEST(the_table_is_complete_and_printed) {
+    sotto_bytes table = {0};
+    sotto_error err;
+    CHECK_OK(sotto_voice_table(&table, &err), err);
+    for (int state = 0; state <= SOTTO_VOICE_INTERRUPTED; state++)
+        CHECK(strstr(table.data, sotto_voice_state_name((sotto_voice_state)state)) != NULL);
+    sotto_bytes_free(&table);
+}
+
+TEST_MAIN()
