@@ -11,7 +11,7 @@
 #include "audio/audio.h"
 #include "test.h"
 
-/* What libraries forget by themselves: libsndfile a piece of memory of libvorbis, where it gives up a damaged Ogg file. */
+/* Leaks of others: libsndfile forgets a piece of memory of libvorbis where it gives up a damaged Ogg file. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libvorbis\nleak:libsndfile\n"; }
 
