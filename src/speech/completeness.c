@@ -31,7 +31,7 @@ static const char numbers[] =
     "seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|"
     "billion|point|oh|half|quarter|quarters|dozen|couple";
 static const char times[] = "seconds|minutes|hours|days|weeks|months|years";
-static const char time[] = "second|minute|hour|day|week|month|year";
+static const char one_time[] = "second|minute|hour|day|week|month|year";
 static const char units[] =
     "millimeter|millimeters|centimeter|centimeters|meter|meters|metre|metres|kilometer|kilometers|kilometre|"
     "kilometres|inch|inches|foot|feet|yard|yards|mile|miles|milligram|milligrams|gram|grams|kilogram|kilograms|"
@@ -139,7 +139,7 @@ static bool fits(sotto_str word, sotto_str part) {
     if (part.p[0] != '@') return one_of(word, part);
     bool unit = sotto_str_starts(part, "@u"), fit = unit && is(word, units);
     if (sotto_str_starts(part, "@t")) fit = is(word, times);
-    if (sotto_str_starts(part, "@s")) fit = is(word, time);
+    if (sotto_str_starts(part, "@s")) fit = is(word, one_time);
     if (sotto_str_starts(part, "@d")) fit = is(word, days);
     return fit || (part.n > 3 && fits(word, (sotto_str){part.p + 3, part.n - 3})); /* "@u|@t" */
 }

@@ -126,7 +126,7 @@ static sotto_status read_lm(sotto_sphinx *s, const char *path, ngram_file_type_t
                             sotto_error *err) {
     if (sotto_path_kind_of(path) != SOTTO_PATH_FILE)
         return sotto_fail(err, SOTTO_NOT_FOUND, "%s: there is no such language model", path);
-    *out = ngram_model_read(s->config, path, type, logmath_retain(ps_get_logmath(s->decoder)));
+    *out = ngram_model_read(s->config, path, type, ps_get_logmath(s->decoder));
     return *out ? SOTTO_OK : sotto_fail(err, SOTTO_FORMAT, "%s: pocketsphinx cannot read this language model", path);
 }
 
