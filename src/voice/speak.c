@@ -14,18 +14,11 @@ typedef struct making {
     uint32_t     generation;
 } making;
 
-/* Samples of the clause at the front. Far enough ahead it waits for the player. */
+/* Samples of the clause at the front. It never waits: engines hold locks meanwhile. */
 static bool take_samples(void *user, const int16_t *pcm, size_t n) {
     making             *m = user;
     sotto_voice_shared *s = &m->v->shared;
-    size_t              ahead = (size_t)sotto_tts_rate(m->v->tts) * AHEAD_SECONDS;
     sotto_mutex_lock(&s->mutex);
-    while (s->generation == m->generation && !s->quit && n_made(s) - s->n_read > ahead) {
-        s->full = true;
-        sotto_condition_signal(&s->changed);
-        sotto_condition_wait(&s->changed, &s->mutex);
-    }
-    s->full = false;
     bool wanted = s->generation == m->generation && !s->quit;
     if (wanted && s->latency.first_audio < 0 && n) s->latency.first_audio = sotto_voice_now(m->v);
     if (wanted) wanted = sotto_buf_append(&s->sound, pcm, n * sizeof *pcm);
@@ -43,12 +36,28 @@ static void drop_clause(sotto_voice_shared *s) {
     s->n_clauses--;
 }
 
+/* Far enough ahead of the player the next clause has time. */
+static bool has_time(const sotto_voice *v) {
+    size_t ahead = (size_t)sotto_tts_rate(v->tts) * AHEAD_SECONDS;
+    return v->shared.n_clauses && n_made(&v->shared) - v->shared.n_read > ahead;
+}
+
+static void wait_for_clause(sotto_voice *v) {
+    sotto_voice_shared *s = &v->shared;
+    while (!s->quit && (!s->n_clauses || has_time(v))) {
+        s->full = has_time(v);
+        if (s->full) sotto_condition_signal(&s->changed);
+        sotto_condition_wait(&s->changed, &s->mutex);
+    }
+    s->full = false;
+}
+
 static void speak(void *arg) {
     sotto_voice        *v = arg;
     sotto_voice_shared *s = &v->shared;
     sotto_mutex_lock(&s->mutex);
     for (;;) {
-        while (!s->n_clauses && !s->quit) sotto_condition_wait(&s->changed, &s->mutex);
+        wait_for_clause(v);
         if (s->quit) break;
         making           m = {v, s->generation};
         sotto_clause_job clause = s->clauses[0];

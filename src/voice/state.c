@@ -129,6 +129,7 @@ static sotto_status pause_answer(sotto_voice *v, sotto_error *err) {
 
 static sotto_status go_on(sotto_voice *v, sotto_error *err) {
     (void)err;
+    sotto_residual_was_wrong(&v->residual);
     sotto_voice_listen_end(v);
     if (v->audio_start_ms >= 0) sotto_speak_play(v, true);
     return SOTTO_OK;

@@ -159,8 +159,9 @@ static sotto_status take_endpoint(sotto_voice *v, sotto_endpoint_event event, so
     return SOTTO_OK;
 }
 
-static sotto_status hear(sotto_voice *v, const int16_t *pcm, sotto_error *err) {
+static sotto_status hear(sotto_voice *v, const int16_t *pcm, const int16_t *played, sotto_error *err) {
     v->heard = sotto_vad_feed(v->vad, pcm);
+    v->heard.voiced = sotto_residual_is_person(&v->residual, played, v->heard.level_db, v->heard.voiced);
     memcpy(v->preroll[v->n_frames % SOTTO_PREROLL_FRAMES], pcm, SOTTO_SPEECH_FRAME * sizeof *pcm);
     v->n_frames++;
     if (v->n_frames % PARTIAL_FRAMES == 0)
@@ -274,7 +275,7 @@ sotto_status sotto_voice_feed(sotto_voice *v, const int16_t heard[SOTTO_VOICE_FR
     if (v->echo && played) sotto_echo_cancel(v->echo, heard, played, clean);
     else memcpy(clean, heard, sizeof clean);
     SOTTO_TRY(look_at_workers(v, err));
-    SOTTO_TRY(hear(v, clean, err));
+    SOTTO_TRY(hear(v, clean, played, err));
     if (v->state == SOTTO_VOICE_IDLE && v->options.toolbox && v->n_frames % DUE_FRAMES == 0)
         SOTTO_TRY(sotto_think_post(v, SOTTO_JOB_DUE, NULL, 0, err));
     if (v->options.lockstep) settle(v);
@@ -348,6 +349,7 @@ sotto_status sotto_voice_open(sotto_voice **out, const sotto_voice_options *opt,
     sotto_mutex_init(&v->shared.mutex);
     sotto_condition_init(&v->shared.changed);
     choose_endpoint(v);
+    sotto_residual_reset(&v->residual);
     sotto_status status = open_parts(v, err);
     if (status) sotto_voice_close(v);
     else *out = v;

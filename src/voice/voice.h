@@ -32,6 +32,17 @@ typedef enum sotto_voice_cause {
 /* Do what the table says for the state that the voice is in; a pair that is not in it means nothing. */
 sotto_status sotto_voice_dispatch(sotto_voice *v, sotto_voice_cause cause, sotto_error *err);
 
+/* ---- what is left of sotto's own voice (residual.c) -------------------------------------------------------- */
+
+typedef struct sotto_residual {
+    float   played_db, left_db; /* of what is played, held while its echo lasts; what is left of it, against that */
+    int32_t n_held;
+} sotto_residual;
+void sotto_residual_reset(sotto_residual *r);
+/* For every frame: what was played (NULL: nothing), and what was heard after echo cancelling. */
+bool sotto_residual_is_person(sotto_residual *r, const int16_t *played, float heard_db, bool voiced);
+void sotto_residual_was_wrong(sotto_residual *r); /* it was no person */
+
 /* ---- what the threads share ------------------------------------------------------------------------------ */
 
 typedef enum sotto_job_kind {
@@ -122,6 +133,7 @@ struct sotto_voice {
     sotto_vad         *vad;
     sotto_endpoint     endpoint;
     sotto_vad_frame    heard;
+    sotto_residual     residual;
     sotto_stt         *stt;
     sotto_wake        *wake;
     sotto_agreement    agreement;

@@ -53,9 +53,9 @@ static int words_heard(ps_decoder_t *ps, const tape *t, const char *const *words
 
 TEST(key_words) {
     static const struct {
-        const char *text, *words[6];
+        const char *text, *words[4];
     } rows[] = {{"Set a timer for ten minutes.", {"timer", "ten", "minutes", NULL}},
-                {"The train to the city leaves in the morning.", {"train", "city", "leaves", "morning", NULL}}};
+                {"Please turn off the lights in the kitchen.", {"turn", "lights", "kitchen", NULL}}};
     static const char *const voices[] = {"flite:slt", "flite:rms", "hts:slt"};
     static tape              t;
     ps_decoder_t            *ps = open_decoder();
@@ -75,8 +75,8 @@ TEST(key_words) {
             speex_resampler_destroy(t.resampler);
             heard += words_heard(ps, &t, rows[i].words);
         }
-        printf("%s: %d of 7 words\n", voices[v], heard);
-        CHECK(heard >= 6);
+        printf("%s: %d of 6 words\n", voices[v], heard);
+        CHECK(heard >= 5);
         sotto_tts_close(tts);
     }
     if (ps) (void)ps_free(ps);

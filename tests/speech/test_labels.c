@@ -1,4 +1,4 @@
-/* The labels that HTS is given, against those that Festival makes of the same sentences (tools/speech/labels.sh). The two
+/* The labels that HTS is given, against those that Festival makes of the same sentences (tools/speech/labels.sh). They
  * may cut phrases differently; where they do not, every label is the same. */
 #include "speech/tts.h"
 

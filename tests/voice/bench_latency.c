@@ -4,6 +4,7 @@
  *   bench_latency [-m MODEL] [-n ROUNDS] [-v VOICE] [-f WORDS]
  *
  * -f forces every answer to be this text (models with random weights have nothing to say), tool calls left out. */
+#include "os/os.h"
 #include "voice/scene.h"
 
 enum { WAYS = 2, STAGES = 6, ROUNDS_MAX = 200 };
@@ -75,9 +76,9 @@ static void frame(way *w, const int16_t *pcm, uint64_t at_ns) {
 static void ask(way *w, const char *text) {
     static const int16_t zeros[SOTTO_VOICE_FRAME];
     sound                said = {0};
-    size_t               begin, end, n;
+    size_t               end = 0, n;
     sound_silence(&said, 600);
-    sound_say(&said, "flite:rms", text, &begin, &end);
+    sound_say(&said, "flite:rms", text, NULL, &end);
     n = sound_length(&said) / SOTTO_VOICE_FRAME;
     uint64_t start = sotto_time_ns();
     double   ended = 0;
@@ -142,19 +143,14 @@ static void force(const char *words) {
     sotto_buf_free(&gbnf);
 }
 
-int main(int argc, char **argv) {
-    const char         *path = SCENE_MODEL, *voice = NULL;
-    int                 rounds = 12;
+static const char *path = SCENE_MODEL, *voice;
+static int         rounds = 12;
+
+TEST(latency) {
     sotto_error         err;
     sotto_model_options m = sotto_model_options_default();
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "-m") == 0) path = argv[i + 1];
-        if (strcmp(argv[i], "-n") == 0) rounds = atoi(argv[i + 1]);
-        if (strcmp(argv[i], "-v") == 0) voice = argv[i + 1];
-        if (strcmp(argv[i], "-f") == 0) force(argv[i + 1]);
-    }
     CHECK_OK(sotto_model_open(&model, path, &m, &err), err);
-    if (!model) return 1;
+    if (!model) return;
     for (int i = 0; i < WAYS; i++) open_way(&all[i], i == 1, voice);
     for (int k = 0; k < rounds; k++)
         for (int i = 0; i < WAYS; i++) {
@@ -162,5 +158,14 @@ int main(int argc, char **argv) {
             sotto_dialog_cut(all[i].dialog, 0);
         }
     report();
-    return test_failures != 0;
+}
+
+int main(int argc, char **argv) {
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "-m") == 0) path = argv[i + 1];
+        if (strcmp(argv[i], "-n") == 0) rounds = atoi(argv[i + 1]);
+        if (strcmp(argv[i], "-v") == 0) voice = argv[i + 1];
+        if (strcmp(argv[i], "-f") == 0) force(argv[i + 1]);
+    }
+    return test_main(1, argv);
 }
