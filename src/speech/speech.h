@@ -120,11 +120,7 @@ typedef struct sotto_clause {
     size_t      n_text;  /* bytes of the text fed so far that are said once this clause has been: what the history keeps
                             of an answer that is interrupted */
 } sotto_clause;
-<<<<<<< HEAD
 bool         sotto_speakable_next(sotto_speakable *s, sotto_clause *out); /* false: wants more text, or all is said */
-=======
-bool         sotto_speakable_next(sotto_speakable *s, sotto_clause *out); /* false: more text is needed, or all said */
->>>>>>> tts
 /* A whole text at once; appends to *out. */
 sotto_status sotto_speakable_text(const char *text, size_t n, sotto_buf *out, sotto_error *err);
 
