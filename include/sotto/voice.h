@@ -5,7 +5,7 @@
  * and told: a table of states and events says what happens next (src/voice/state.c). Two threads of its own work beside
  * it: one thinks (the dialog), one speaks (the synthesis).
  *
- *   feed -> echo cancelling -> voice activity -> recogniser -> end of the utterance -> dialog -> clauses -> synthesis -> read
+ *   feed -> echo canceller -> voice activity -> recogniser -> end of speech -> dialog -> clauses -> synthesis -> read
  *
  * While somebody still speaks, the words that are already sure are prefilled; after a short silence an answer is begun,
  * and neither heard nor acted upon before it is certain that the utterance has ended; if it has not, or the final words
@@ -29,7 +29,7 @@ typedef enum sotto_voice_state {
     SOTTO_VOICE_LISTENING,   /* somebody speaks */
     SOTTO_VOICE_THINKING,    /* the utterance has ended, nothing of the answer has been heard */
     SOTTO_VOICE_SPEAKING,
-    SOTTO_VOICE_INTERRUPTED  /* somebody speaks into the answer, which is paused until it is clear whether they mean it */
+    SOTTO_VOICE_INTERRUPTED  /* somebody speaks into the answer, which is held until it is clear whether they mean it */
 } sotto_voice_state;
 
 /* ---- what happens ---------------------------------------------------------------------------------------- */
@@ -54,8 +54,8 @@ typedef enum sotto_voice_event_type {
     SOTTO_VOICE_FAILED        /* text: why there is no answer, or why it is not kept */
 } sotto_voice_event_type;
 
-/* When the stages of an answer were done, in ms after the end of speech, which is the last voiced frame. Stages overlap:
- * an answer may be known before the utterance has ended. -1: it did not happen. */
+/* When the stages of an answer were done, in ms after the end of speech, that is after the last voiced frame. Stages
+ * overlap, and an answer may be known before the utterance has ended. -1: it did not happen. */
 typedef struct sotto_voice_latency {
     double speculated;  /* the answer was begun, for what it was worth */
     double committed;   /* the utterance was held to be over */

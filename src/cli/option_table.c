@@ -105,7 +105,7 @@ const sotto_cli_option sotto_cli_options[] = {
 
     HEADING("Listening", TALK),
     TEXT("recognizer", 0, talk.recognizer, TALK, "NAME", "what turns speech into text"),
-    TEXT("recognizer-model", 0, talk.recognizer_model, TALK, "PATH", "its model, where it is not at its usual place"),
+    TEXT("recognizer-model", 0, talk.recognizer_model, TALK, "PATH", "its model, if not at its usual place"),
     TEXT("lm", 0, talk.lm, TALK, "FILE", "ARPA language model to mix in, \"\" for none (sotto's own)"),
     ROW("lm-weight", 0, FLOAT, talk.lm_weight, TALK, "X", "its weight", 0, 1, NULL),
     TEXT("words", 0, talk.words, TALK, "FILE", "words to add, a line each, perhaps with ARPAbet phones"),
@@ -128,7 +128,8 @@ const sotto_cli_option sotto_cli_options[] = {
     ROW("speed", 0, FLOAT, talk.speed, TALK, "X", "of speech; 1: as the voice has it", 0.5, 2, NULL),
 
     HEADING("History", SOTTO_VERB_CHAT | TALK | HISTORY),
-    TEXT("history", 0, history, SOTTO_VERB_CHAT | TALK | HISTORY, "FILE", "conversations (history.db of your data folder)"),
+    TEXT("history", 0, history, SOTTO_VERB_CHAT | TALK | HISTORY, "FILE",
+         "conversations (history.db in your data folder)"),
     FLAG("no-history", 0, no_history, SOTTO_VERB_CHAT | TALK, "keep nothing (a script keeps only if asked to)"),
     TEXT("resume", 0, resume, SOTTO_VERB_CHAT | TALK, "ID", "go on with a kept conversation; last: the latest"),
     TEXT("output", 'o', output, SOTTO_VERB_HISTORY_EXPORT, "FILE", "where to (standard output)"),

@@ -189,7 +189,8 @@ static void print_json(sotto_cli_talk *t, const sotto_voice_event *e) {
     if (ok && e->type == SOTTO_VOICE_LEVEL)
         ok = !json_object_set_new(doc, "level_db", json_real(e->level_db)) &&
              !json_object_set_new(doc, "noise_db", json_real(e->noise_db));
-    if (ok && e->type == SOTTO_VOICE_PARTIAL) ok = !json_object_set_new(doc, "agreed", json_integer((json_int_t)e->agreed));
+    if (ok && e->type == SOTTO_VOICE_PARTIAL)
+        ok = !json_object_set_new(doc, "agreed", json_integer((json_int_t)e->agreed));
     if (ok && e->type == SOTTO_VOICE_TRANSCRIPT) ok = !json_object_set_new(doc, "confidence", json_real(e->confidence));
     if (ok && e->type == SOTTO_VOICE_SLID) ok = !json_object_set_new(doc, "tokens", json_integer(e->n));
     if (ok && e->type == SOTTO_VOICE_TOOL)

@@ -186,8 +186,8 @@ int  sotto_terminal_columns(void); /* 80 when unknown */
 /* Read what has come, waiting for it at most so many milliseconds (-1: for ever). The number of bytes; 0: the end;
  * -1: there is nothing yet, or a signal came. */
 long sotto_terminal_read(int fd, void *data, size_t n, int ms);
-/* On: keys come one by one, at once and without being shown, from the terminal of standard input. Off, and at the end of
- * the program: as it was before. */
+/* On: keys come one by one, at once and without being shown, from the terminal of standard input. Off, and when the
+ * program ends: as it was before. */
 void sotto_terminal_keys(bool on);
 /* Count Ctrl-C instead of dying of it: each SIGINT increments a counter that this returns; `reset` sets it to 0.
  * A second SIGINT within the count of 1 still not handled leaves the process with exit code 130. */

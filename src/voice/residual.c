@@ -1,6 +1,6 @@
-/* Whether a voice is the person's, or what the echo canceller has left of sotto's own: what is left follows what is
- * played, so a frame counts only if it is louder than that by a margin. How much is left is learnt as it goes: fast when
- * there is more than was thought, slowly when there is less, and never from frames that were taken for the person. */
+/* Whether a voice is the person's, or what the echo canceller has left of sotto's own. What is left follows what is
+ * played, so a frame counts only if it is louder than that by a margin. How much is left is learnt: fast when there is
+ * more than was thought, slowly when there is less, and never from frames that were taken for the person. */
 #include "voice/voice.h"
 
 #include <math.h>

@@ -68,8 +68,7 @@ static sotto_status keep_partial(sotto_voice *v, const char *text, sotto_error *
 /* What is sure of the turn goes to the model while the rest is still being said. */
 static sotto_status prefill(sotto_voice *v, const char *agreed, sotto_error *err) {
     if (!v->options.speculate || v->state != SOTTO_VOICE_LISTENING || v->speculated.len || !*agreed) return SOTTO_OK;
-    if (v->prefilled.len >= strlen(agreed) && v->prefilled.data && strncmp(v->prefilled.data, agreed, strlen(agreed)) == 0)
-        return SOTTO_OK;
+    if (v->prefilled.len && strncmp(v->prefilled.data, agreed, strlen(agreed)) == 0) return SOTTO_OK;
     sotto_buf_clear(&v->prefilled);
     if (!sotto_buf_puts(&v->prefilled, agreed)) return sotto_fail_memory(err, "what was heard");
     sotto_buf    text = {0};
@@ -95,7 +94,8 @@ static sotto_status take_partial(sotto_voice *v, sotto_error *err) {
 }
 
 static sotto_status complain(sotto_voice *v, sotto_error *err) {
-    sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_TOO_LOUD, .text = too_loud, .noise_db = v->heard.noise_db});
+    sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_TOO_LOUD, .text = too_loud,
+                                             .noise_db = v->heard.noise_db});
     v->stats.n_too_loud++;
     bool aloud = v->state == SOTTO_VOICE_LISTENING && sotto_voice_now(v) >= v->loud_until_ms;
     SOTTO_TRY(sotto_voice_dispatch(v, SOTTO_CAUSE_NOTHING, err));
@@ -130,7 +130,9 @@ static sotto_status end_utterance(sotto_voice *v, sotto_error *err) {
 
 /* ---- hearing --------------------------------------------------------------------------------------------- */
 
-static bool speaks(const sotto_voice *v) { return v->state == SOTTO_VOICE_SPEAKING || v->state == SOTTO_VOICE_THINKING; }
+static bool speaks(const sotto_voice *v) {
+    return v->state == SOTTO_VOICE_SPEAKING || v->state == SOTTO_VOICE_THINKING;
+}
 
 /* Whether speech may begin an utterance now. */
 static bool attentive(const sotto_voice *v) {
@@ -168,11 +170,11 @@ static sotto_status hear(sotto_voice *v, const int16_t *pcm, const int16_t *play
         sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_LEVEL, .level_db = v->heard.level_db,
                                                  .noise_db = v->heard.noise_db});
     wait_for_wake(v, pcm);
-    bool deaf = !attentive(v) || (speaks(v) && !v->options.barge_in);
-    if (deaf && !v->open) sotto_endpoint_reset(&v->endpoint, &v->endpoint.options);
-    sotto_endpoint_event event =
-        deaf && !v->open ? SOTTO_ENDPOINT_NONE
-                         : sotto_endpoint_feed(&v->endpoint, v->heard.voiced || (v->pushed && !v->endpoint.speaking), v->completeness);
+    bool deaf = !v->open && (!attentive(v) || (speaks(v) && !v->options.barge_in));
+    bool voiced = v->heard.voiced || (v->pushed && !v->endpoint.speaking);
+    sotto_endpoint_event event = SOTTO_ENDPOINT_NONE;
+    if (deaf) sotto_endpoint_reset(&v->endpoint, &v->endpoint.options);
+    else event = sotto_endpoint_feed(&v->endpoint, voiced, v->completeness);
     if (v->pushed && event != SOTTO_ENDPOINT_START) event = SOTTO_ENDPOINT_NONE; /* the button says when it ends */
     if (v->open && event != SOTTO_ENDPOINT_END) {
         SOTTO_TRY(sotto_stt_feed(v->stt, pcm, SOTTO_SPEECH_FRAME, err));
@@ -294,7 +296,9 @@ sotto_status sotto_voice_push(sotto_voice *v, bool down, sotto_error *err) {
     return was && v->open ? end_utterance(v, err) : SOTTO_OK;
 }
 
-sotto_status sotto_voice_hush(sotto_voice *v, sotto_error *err) { return sotto_voice_dispatch(v, SOTTO_CAUSE_HUSH, err); }
+sotto_status sotto_voice_hush(sotto_voice *v, sotto_error *err) {
+    return sotto_voice_dispatch(v, SOTTO_CAUSE_HUSH, err);
+}
 
 sotto_voice_state sotto_voice_get_state(const sotto_voice *v) { return v->state; }
 

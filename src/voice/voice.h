@@ -1,8 +1,8 @@
-/* voice: the spoken turn. state.c says what happens when; voice.c hears and decides; think.c and speak.c work beside it,
- * each in a thread of its own; route.c brings files and devices.
+/* voice: the spoken turn. state.c says what happens when; voice.c hears and decides; think.c and speak.c work beside it
+ * in threads of their own; route.c brings files and devices.
  *
- * What threads share is in one struct under one mutex, which is held for moments. Nobody but the thinker touches dialog,
- * toolbox and history, nobody but the speaker the synthesis, nobody but the thread that feeds everything else. */
+ * What threads share is in one struct under one mutex, which is held for moments. Only the thinker touches dialog,
+ * toolbox and history, only the speaker the synthesis, only the thread that feeds everything else. */
 #ifndef SOTTO_VOICE_INTERNAL_H
 #define SOTTO_VOICE_INTERNAL_H
 

@@ -41,8 +41,9 @@ static bool right(const json_t *expect, const char *text, const sotto_generation
         bool same = json_array_size(one) == got->n_calls;
         if (json_is_string(one)) same = !got->n_calls && strcmp(text, reply(json_string_value(one))) == 0;
         else
-            json_array_foreach(one, k, call) same = same && !got->calls[k].error &&
-                                                    same_call(toolbox, call, got->calls[k].name, got->calls[k].arguments);
+            json_array_foreach(one, k, call)
+                same = same && !got->calls[k].error &&
+                       same_call(toolbox, call, got->calls[k].name, got->calls[k].arguments);
         if (same) return true;
     }
     return false;

@@ -72,7 +72,7 @@ static void frame(way *w, const int16_t *pcm, uint64_t at_ns) {
     (void)sotto_voice_read(w->voice, out, (size_t)sotto_voice_rate(w->voice) / 100);
 }
 
-/* One question. The first frame is frame 0 of the voice's clock only at the first question, so times are differences. */
+/* One question. */
 static void ask(way *w, const char *text) {
     static const int16_t zeros[SOTTO_VOICE_FRAME];
     sound                said = {0};
