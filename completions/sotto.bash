@@ -5,7 +5,7 @@ _sotto() {
     [[ $verb == history && ${COMP_WORDS[2]} =~ ^(show|search|export|delete)$ ]] && verb="history ${COMP_WORDS[2]}"
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality history help --help --version' -- "$word"))
+        COMPREPLY=($(compgen -W 'run chat talk convert export inspect bench quality history help --help --version' -- "$word"))
         return
     fi
     case $previous in
@@ -16,7 +16,7 @@ _sotto() {
     --logits) COMPREPLY=($(compgen -W 'all last' -- "$word")) ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$word")) ;;
     --resume) COMPREPLY=($(compgen -W 'last' -- "$word")) ;;
-    help) COMPREPLY=($(compgen -W 'run chat convert export inspect bench quality history' -- "$word")) ;;
+    help) COMPREPLY=($(compgen -W 'run chat talk convert export inspect bench quality history' -- "$word")) ;;
     *)
         if [[ $word == -* ]]; then
             # $verb is two words for `inspect tokens`

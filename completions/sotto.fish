@@ -13,6 +13,7 @@ end
 
 complete -c sotto -n __fish_use_subcommand -f -a run -d 'complete one prompt'
 complete -c sotto -n __fish_use_subcommand -f -a chat -d 'hold a conversation'
+complete -c sotto -n __fish_use_subcommand -f -a talk -d 'hold a spoken conversation'
 complete -c sotto -n __fish_use_subcommand -f -a convert -d 'write a model as a GGUF file'
 complete -c sotto -n __fish_use_subcommand -f -a export -d 'write a model as a Core ML package'
 complete -c sotto -n __fish_use_subcommand -f -a inspect -d 'say what a model file is'
@@ -22,5 +23,5 @@ complete -c sotto -n __fish_use_subcommand -f -a history -d 'show the conversati
 complete -c sotto -n __fish_use_subcommand -f -a help -d 'explain a verb'
 complete -c sotto -n '__fish_seen_subcommand_from inspect' -a 'tokens logits memory'
 complete -c sotto -n '__fish_seen_subcommand_from history; and not __fish_seen_subcommand_from help' -f -a 'show search export delete last'
-complete -c sotto -n '__fish_seen_subcommand_from help' -f -a 'run chat convert export inspect bench quality history'
+complete -c sotto -n '__fish_seen_subcommand_from help' -f -a 'run chat talk convert export inspect bench quality history'
 complete -c sotto -n 'not __fish_use_subcommand; and string match -q -- "-*" (commandline -ct)' -a '(__sotto_options)'
