@@ -1,7 +1,7 @@
 #!/bin/sh
-# What `./dev demo` shows once sotto is built: a conversation with the starter model that ships with it, that it reads a
-# model as published, computes what the reference implementation computes, makes a small file of it, and how fast this
-# machine is.
+# What `./dev demo` shows once sotto is built: a conversation with the starter model that ships with it, a spoken question
+# and its answer, that it reads a model as published, computes what the reference implementation computes, makes a small
+# file of it, and how fast this machine is.
 #
 # usage: tools/demo.sh PROGRAM [MODEL]      with MODEL, a question to that model comes first
 #
@@ -68,6 +68,12 @@ thanks, bye
 END
 converse
 
+step 'A question as sound, answered as sound (sotto talk; --stats says where the time went)'
+rm -f "$work/demo.db" "$work/demo.db-wal" "$work/demo.db-shm"
+run "$sotto" talk --in models/speech/question.wav --out "$work/answer.wav" --realtime --stats --color never \
+    --tools-file "$work/demo.db" 2>&1
+printf '  the answer is in %s\n' "$work/answer.wav"
+
 step 'A model as Hugging Face publishes it (here a tiny Gemma 3 with random weights)'
 run "$sotto" inspect "$tiny" --quiet
 
@@ -83,4 +89,4 @@ XDG_CACHE_HOME=$PWD/$work # the 200 MB of it belong to the demo
 export XDG_CACHE_HOME
 run "$sotto" bench --synthetic gemma3-270m -p 128 -n 32 -r 2
 
-printf '\nNow with a model of yours:  %s chat -m MODEL.gguf\n' "$sotto"
+printf '\nNow with a microphone:  %s talk\nor a model of yours:    %s chat -m MODEL.gguf\n' "$sotto" "$sotto"

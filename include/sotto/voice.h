@@ -119,8 +119,7 @@ SOTTO_API const char *sotto_voice_recognizer_at(size_t i); /* NULL past the end 
 SOTTO_API const char *sotto_voice_voice_at(size_t i);      /* NULL past the end */
 
 SOTTO_API sotto_status sotto_voice_open(sotto_voice **out, const sotto_voice_options *opt, sotto_error *err);
-/* A turn that is not over is kept as far as it was heard. */
-SOTTO_API void         sotto_voice_close(sotto_voice *v);
+SOTTO_API void         sotto_voice_close(sotto_voice *v); /* finished first, if it is not */
 
 /* The next 10 ms of the microphone, and what the loudspeaker played in the same 10 ms (NULL: nothing). */
 SOTTO_API sotto_status sotto_voice_feed(sotto_voice *v, const int16_t heard[SOTTO_VOICE_FRAME],
@@ -135,6 +134,8 @@ SOTTO_API void    sotto_voice_set_unplayed(sotto_voice *v, size_t n);
 SOTTO_API sotto_status sotto_voice_push(sotto_voice *v, bool down, sotto_error *err);
 /* Be quiet: an answer ends here, as if somebody had spoken into it. */
 SOTTO_API sotto_status sotto_voice_hush(sotto_voice *v, sotto_error *err);
+/* Nothing more comes: a turn that is not over is kept as far as it was heard, and all that has happened is told. */
+SOTTO_API sotto_status sotto_voice_finish(sotto_voice *v, sotto_error *err);
 SOTTO_API sotto_voice_state sotto_voice_get_state(const sotto_voice *v);
 
 typedef struct sotto_voice_stats {

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { FRAMES_PER_KEY = 2 };
+enum { BATCH = 64 }; /* prompt tokens computed together: what is no longer wanted can be stopped between two batches */
 
 /* ---- keys ------------------------------------------------------------------------------------------------ */
 
@@ -140,6 +140,7 @@ int sotto_cmd_talk(const sotto_cli_settings *s) {
     sotto_cli_chat     chat = {.settings = &settings};
     sotto_cli_talk     t = {.settings = &settings, .level_db = -100};
     int            code = check(s);
+    if (!settings.batch) settings.batch = BATCH;
     if (code) return code;
     if (s->talk.devices) return list_devices();
     if (s->talk.trace && !s->json) code = print_table();

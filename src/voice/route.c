@@ -95,7 +95,8 @@ static sotto_status step(route *r, sotto_error *err) {
 
 /* After the end of a file: whether everything that follows from it has happened. */
 static bool is_over(const route *r) {
-    return r->ended && r->silent_ms >= LAST_MS && r->v->state == SOTTO_VOICE_IDLE && sotto_speak_all_read(r->v);
+    return r->ended && r->silent_ms >= LAST_MS && r->v->state == SOTTO_VOICE_IDLE && sotto_speak_all_read(r->v) &&
+           !sotto_think_busy(r->v);
 }
 
 static sotto_status run(route *r, sotto_error *err) {
@@ -127,6 +128,8 @@ sotto_status sotto_voice_run(sotto_voice *v, const sotto_voice_route *to, sotto_
     route             r = {.v = v, .to = to ? to : &none};
     sotto_status      status = open_ends(&r, err);
     if (!status) status = run(&r, err);
+    sotto_status finished = sotto_voice_finish(v, status ? NULL : err);
+    if (!status) status = finished;
     sotto_status closed = sotto_audio_writer_close(r.writer, status ? NULL : err);
     sotto_audio_reader_close(r.reader);
     sotto_device_close(r.device);

@@ -320,6 +320,19 @@ void sotto_think_cancel(sotto_voice *v) {
     sotto_mutex_unlock(&s->mutex);
 }
 
+bool sotto_think_busy(sotto_voice *v) {
+    sotto_mutex_lock(&v->shared.mutex);
+    bool busy = v->shared.n_jobs || v->shared.mail;
+    sotto_mutex_unlock(&v->shared.mutex);
+    return busy;
+}
+
+void sotto_think_wait(sotto_voice *v) {
+    sotto_mutex_lock(&v->shared.mutex);
+    while (v->shared.n_jobs) sotto_condition_wait(&v->shared.changed, &v->shared.mutex);
+    sotto_mutex_unlock(&v->shared.mutex);
+}
+
 sotto_status sotto_think_open(sotto_voice *v, sotto_error *err) {
     v->shared.mail_end = &v->shared.mail;
     (void)sotto_dialog_turns(v->options.dialog, &v->n_before);

@@ -300,6 +300,12 @@ sotto_status sotto_voice_hush(sotto_voice *v, sotto_error *err) {
     return sotto_voice_dispatch(v, SOTTO_CAUSE_HUSH, err);
 }
 
+sotto_status sotto_voice_finish(sotto_voice *v, sotto_error *err) {
+    SOTTO_TRY(sotto_voice_dispatch(v, SOTTO_CAUSE_HUSH, err));
+    sotto_think_wait(v);
+    return look_at_workers(v, err);
+}
+
 sotto_voice_state sotto_voice_get_state(const sotto_voice *v) { return v->state; }
 
 void sotto_voice_get_stats(const sotto_voice *v, sotto_voice_stats *out) { *out = v->stats; }
@@ -362,8 +368,7 @@ sotto_status sotto_voice_open(sotto_voice **out, const sotto_voice_options *opt,
 
 void sotto_voice_close(sotto_voice *v) {
     if (!v) return;
-    if (v->thinker && (speaks(v) || v->state == SOTTO_VOICE_INTERRUPTED)) (void)sotto_voice_hush(v, NULL);
-    sotto_think_cancel(v);
+    if (v->thinker) (void)sotto_voice_finish(v, NULL);
     sotto_mutex_lock(&v->shared.mutex);
     v->shared.quit = true;
     sotto_condition_signal(&v->shared.changed);

@@ -166,6 +166,8 @@ sotto_status sotto_think_post(sotto_voice *v, sotto_job_kind kind, const char *t
 void         sotto_think_commit(sotto_voice *v); /* what is being answered is what was said */
 void         sotto_think_settle(sotto_voice *v); /* and will not be taken back */
 void         sotto_think_cancel(sotto_voice *v); /* prefills and answers that are under way or waiting */
+bool         sotto_think_busy(sotto_voice *v); /* at work, or its mail not taken */
+void         sotto_think_wait(sotto_voice *v); /* until it has done all */
 /* The thinker's mail, first come first; NULL: none. sotto_mail_free. */
 sotto_mail  *sotto_mail_take(sotto_voice *v);
 void         sotto_mail_free(sotto_mail *m);

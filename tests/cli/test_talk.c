@@ -113,7 +113,8 @@ TEST(sound_comes_and_goes_by_pipes) {
     char           command[4096];
     write_bytes(program_file("raw"), wav + HEADER, n - HEADER);
     int length =
-        snprintf(command, sizeof command, "'%.2000s' talk --tools-file '%s' --in - --raw-rate 16000 --out - < '%s' > '%s' 2> '%s'",
+        snprintf(command, sizeof command,
+                 "'%.2000s' talk --tools-file '%s' --in - --raw-rate 16000 --out - < '%s' > '%s' 2> '%s'",
                  getenv("SOTTO_PROGRAM"), program_file("tools.db"), program_file("raw"), program_file("piped.wav"),
                  program_file("said"));
     CHECK(length > 0 && (size_t)length < sizeof command);
@@ -276,8 +277,8 @@ TEST(no_network_connection_is_opened) {
     (void)program_file("tools.db");
     pid = fork();
     if (pid == 0) {
-        const char *argv[] = {"sotto", "talk", "-q", "--mute", "--tools-file", program_file("tools.db"), "--in", QUESTION,
-                              NULL};
+        const char *argv[] = {"sotto",        "talk",                   "-q",   "--mute",
+                              "--tools-file", program_file("tools.db"), "--in", QUESTION, NULL};
         forbid_internet();
         (void)execv(getenv("SOTTO_PROGRAM"), (char *const *)(uintptr_t)argv);
         _exit(126);

@@ -291,6 +291,66 @@ TEST(it_does_not_interrupt_itself) {
     scene_close(&s);
 }
 
+/* SOTTO_TEST_SOAK_MINUTES=60: an hour of it. */
+TEST(a_long_conversation_takes_no_more_memory) {
+    NEED_RECOGNISER();
+    static const char *const said[] = {"Set a timer for five minutes.", "What time is it?", "Cancel the timer.",
+                                       "Roll two dice.", "What is on the shopping list?"};
+    const char              *text = getenv("SOTTO_TEST_SOAK_MINUTES");
+    double                   minutes = text ? atof(text) : 0.8, ms = 0;
+    uint64_t                 early = 0, n_frames = 0;
+    int                      n_turns = 0;
+    scene                    s;
+    sound                    questions[SOTTO_COUNT(said)] = {{{0}}};
+    scene_open(&s, NULL);
+    for (size_t i = 0; i < SOTTO_COUNT(said); i++) {
+        sound_silence(&questions[i], 500);
+        sound_say(&questions[i], i % 2 ? "flite:slt" : "flite:rms", said[i], NULL, NULL);
+        sound_silence(&questions[i], 4000);
+    }
+    while (ms < minutes * 60000) {
+        const sound *q = &questions[(size_t)n_turns++ % SOTTO_COUNT(said)];
+        scene_hear(&s, q);
+        n_frames += sound_length(q) / SOTTO_VOICE_FRAME;
+        ms = (double)n_frames * 10;
+        sotto_buf *texts[] = {&s.heard, &s.answers, &s.played, &s.trace};
+        for (size_t i = 0; i < SOTTO_COUNT(texts); i++) sotto_buf_clear(texts[i]);
+        json_array_clear(s.calls);
+        s.n_calls_kept = 0;
+        if (!early && ms > minutes * 60000 / 3) early = sotto_peak_rss_bytes();
+    }
+    scene_finish(&s);
+    double grown = (double)(sotto_peak_rss_bytes() - early) / 1e6;
+    printf("%d turns in %.1f minutes: %d answered, %.1f MB more in the last two thirds\n", n_turns, ms / 60000,
+           s.n[SOTTO_VOICE_DONE], grown);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], n_turns);
+    CHECK(s.t_ms[SOTTO_VOICE_LEVEL] - ms <= 62000 && s.t_ms[SOTTO_VOICE_LEVEL] >= ms); /* time is what was fed */
+    CHECK(grown < 16);
+    for (size_t i = 0; i < SOTTO_COUNT(said); i++) sotto_buf_free(&questions[i].pcm);
+    scene_close(&s);
+}
+
+TEST(the_wake_phrase_is_waited_for) {
+    NEED_RECOGNISER();
+    scene               s;
+    sotto_voice_options o = sotto_voice_options_default();
+    o.wake = "hey computer";
+    o.lockstep = true;
+    scene_open(&s, &o);
+    quiet(&s, 400);
+    say(&s, "flite:rms", "What time is it?");
+    quiet(&s, 1500);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 0);
+    say(&s, "flite:slt", "Hey computer.");
+    quiet(&s, 800);
+    CHECK_INT(s.n[SOTTO_VOICE_WAKE], 1);
+    say(&s, "flite:slt", "What time is it?");
+    scene_finish(&s);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 1);
+    CHECK_STR(s.heard.data, "what time is it");
+    scene_close(&s);
+}
+
 TEST(the_table_is_complete_and_printed) {
     sotto_bytes table = {0};
     sotto_error err;
