@@ -27,13 +27,20 @@ sotto_status sotto_program_context(const sotto_program *p, int32_t *context, sot
     return SOTTO_OK;
 }
 
-/* Row i sees what lies up to position n_past + i: [n, n_past + n]; free() it. */
-static float *make_mask(size_t n, size_t n_past) {
-    size_t end = n_past + n, size;
-    float *mask = sotto_size_mul(n, end, &size) ? calloc(size, sizeof *mask) : NULL;
-    for (size_t i = 0; mask && i < n; i++)
-        for (size_t k = n_past + i + 1; k < end; k++) mask[i * end + k] = -INFINITY;
-    return mask;
+/* Row i sees what lies up to position n_past + i: [n, n_past + n]. It is the state's, and grows to a power of two, so
+ * that a token seldom allocates. NULL: no memory. */
+static const float *make_mask(sotto_program_state *st, size_t n, size_t n_past) {
+    size_t end = n_past + n, size, cap = 1024;
+    if (!sotto_size_mul(n, end, &size) || size > SIZE_MAX / (2 * sizeof *st->mask)) return NULL;
+    if (size > st->mask_cap) {
+        while (cap < size) cap *= 2;
+        float *mask = realloc(st->mask, cap * sizeof *mask);
+        if (!mask) return NULL;
+        st->mask = mask, st->mask_cap = cap;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < end; k++) st->mask[i * end + k] = k > n_past + i ? -INFINITY : 0;
+    return st->mask;
 }
 
 sotto_status sotto_program_feed(sotto_program *p, sotto_program_state *st, const int32_t *tokens, size_t n,
@@ -44,16 +51,14 @@ sotto_status sotto_program_feed(sotto_program *p, sotto_program_state *st, const
     if (n < 1 || n > (size_t)context || n_past > (size_t)context - n)
         return sotto_fail(err, SOTTO_CONTEXT_FULL, "%zu tokens after %zu do not fit the package's context of %d", n,
                           n_past, (int)context);
-    float *mask = make_mask(n, n_past);
+    const float *mask = make_mask(st, n, n_past);
     if (!mask) return sotto_fail_memory(err, "a mask");
     int64_t     rows = (int64_t)n, end = (int64_t)(n_past + n);
     sotto_array in[] = {{.name = "inputIds", .element = SOTTO_ELEMENT_I32, .rank = 2, .shape = {1, rows},
                          .data = tokens},
                         {.name = "causalMask", .rank = 4, .shape = {1, 1, rows, end}, .data = mask}};
-    sotto_array  out;
-    sotto_status status = sotto_program_predict(p, st, in, 2, &out, 1, err);
-    free(mask);
-    SOTTO_TRY(status);
+    sotto_array out;
+    SOTTO_TRY(sotto_program_predict(p, st, in, 2, &out, 1, err));
     if (out.rank != 3 || out.shape[0] != 1 || (out.shape[1] != rows && out.shape[1] != 1) || out.shape[2] < 1 ||
         out.shape[2] > INT32_MAX || out.element != SOTTO_ELEMENT_F32)
         return sotto_fail(err, SOTTO_UNSUPPORTED, "the package's logits are not [1, tokens, vocabulary]");

@@ -104,6 +104,8 @@ struct sotto_program_state {
     sotto_mil_block  *free_blocks[SOTTO_MIL_CLASSES]; /* by the logarithm of their size: kept from call to call */
     size_t            taken;  /* bytes of all blocks */
     sotto_mil_tensor  scratch; /* what an operation needs on the side */
+    float            *mask;    /* of sotto_program_feed */
+    size_t            mask_cap;
 };
 
 struct sotto_mil_run {

@@ -188,6 +188,7 @@ void sotto_program_state_close(sotto_program_state *st) {
         if (st->states[i]) sotto_vm_release(st->states[i], state_bytes(st->program, i));
     free(st->values);
     free(st->states);
+    free(st->mask);
     free(st);
 }
 

@@ -218,8 +218,9 @@ TEST(what_packages_cannot_do_is_said) {
     CHECK(strstr(err.message, "1 to 48") != NULL);
     CHECK_INT(sotto_session_append(f.session, (const int32_t[]){f.info.n_vocab}, 1, &err), SOTTO_INVALID);
     sotto_quality         q;
-    sotto_quality_options qo = {.text = "how far is the one from the other, and the other from the one? And what is in "
-                                        "between?", .n_text = 90, .window = 16, .collect = in_folder("importance")};
+    static const char     text[] = "how far is the one from the other, and the other from the one? What lies between?";
+    sotto_quality_options qo = {.text = text, .n_text = sizeof text - 1, .window = 16,
+                                .collect = in_folder("importance")};
     CHECK_INT(sotto_quality_measure(f.model, NULL, &qo, &q, &err), SOTTO_UNSUPPORTED);
     close_model(&f);
 }
