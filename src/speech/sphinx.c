@@ -130,7 +130,7 @@ static sotto_status read_lm(sotto_sphinx *s, const char *path, ngram_file_type_t
     return *out ? SOTTO_OK : sotto_fail(err, SOTTO_FORMAT, "%s: pocketsphinx cannot read this language model", path);
 }
 
-/* The two interpolated; the set owns them. */
+/* The two interpolated; the set holds on to them by itself. */
 static ngram_model_t *mix(sotto_sphinx *s, ngram_model_t *models[2], float weight) {
     char           stock[] = "stock", own[] = "own", *names[] = {stock, own};
     const char    *mixed[] = {stock, own};
@@ -158,10 +158,7 @@ sotto_status sotto_sphinx_use_lm(sotto_sphinx *s, const char *arpa, float weight
         if (!lm || use_lm(s->decoder, lm) < 0 || activate(s->decoder) < 0)
             status = sotto_fail(err, SOTTO_FORMAT, "%s: pocketsphinx cannot search with this language model", s->lm);
     }
-    if (lm) {
-        (void)ngram_model_free(lm);
-        return status;
-    }
+    if (lm && lm != models[0]) (void)ngram_model_free(lm);
     for (int i = 0; i < 2; i++)
         if (models[i]) (void)ngram_model_free(models[i]);
     return status;

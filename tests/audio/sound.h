@@ -12,7 +12,7 @@
 #include "test.h"
 
 /* Leaks of others: libsndfile forgets a piece of memory of libvorbis where it gives up a damaged Ogg file. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libvorbis\nleak:libsndfile\n"; }
 
 #define SOUND_PI 3.14159265358979323846

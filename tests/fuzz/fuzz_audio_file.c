@@ -4,7 +4,7 @@
 #include "audio/wav.h"
 
 int         LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 
 /* libsndfile forgets a piece of memory of libvorbis when it gives up a damaged Ogg file. */
 const char *__lsan_default_suppressions(void) { return "leak:libvorbis\nleak:libsndfile\n"; }
