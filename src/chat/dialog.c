@@ -27,7 +27,7 @@ typedef struct turn_run {
     answer                     last;
 } turn_run;
 
-static bool cancelled(const turn_run *t) { return t->cancel && *t->cancel; }
+static bool cancelled(const turn_run *t) { return sotto_flag_is_set(t->cancel); }
 
 static double ms_since(uint64_t start) { return (double)(sotto_time_ns() - start) / 1e6; }
 

@@ -334,7 +334,7 @@ static sotto_status step(sotto_generator *g, sotto_piece *piece, sotto_error *er
     const sotto_generate_options *o = &g->options;
     bool                          full;
     int32_t                       token = -1;
-    if (o->cancel && *o->cancel) return finish(g, SOTTO_FINISH_CANCELLED, piece, err);
+    if (sotto_flag_is_set(o->cancel)) return finish(g, SOTTO_FINISH_CANCELLED, piece, err);
     if (o->max_tokens == 0) return finish(g, SOTTO_FINISH_LENGTH, piece, err);
     uint64_t begin = sotto_time_ns();
     SOTTO_TRY(advance(g, piece, &full, err));

@@ -117,7 +117,7 @@ static sotto_status check_tokens(const sotto_session *s, size_t at, const int32_
 static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, float *all, sotto_error *err) {
     size_t n_vocab = (size_t)s->model->info.n_vocab;
     for (size_t done = 0; done < n;) {
-        if ((s->cancel && *s->cancel) ||
+        if (sotto_flag_is_set(s->cancel) ||
             (s->options.progress && !s->options.progress(s->options.progress_user, done, n)))
             return sotto_fail(err, SOTTO_CANCELLED, "cancelled after %zu of %zu tokens", done, n);
         int32_t step = (int32_t)SOTTO_MIN((size_t)s->options.batch, n - done);

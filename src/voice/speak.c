@@ -80,8 +80,9 @@ static void speak(void *arg) {
 bool sotto_speak_say_locked(sotto_voice *v, const sotto_clause *clause) {
     sotto_voice_shared *s = &v->shared;
     size_t              n = strlen(clause->spoken) + 1;
-    while (s->n_clauses == SOTTO_CLAUSES_MAX && !s->cancel && !s->quit) sotto_condition_wait(&s->changed, &s->mutex);
-    if (s->cancel || s->quit) return false;
+    while (s->n_clauses == SOTTO_CLAUSES_MAX && !sotto_flag_is_set(&s->cancel) && !s->quit)
+        sotto_condition_wait(&s->changed, &s->mutex);
+    if (sotto_flag_is_set(&s->cancel) || s->quit) return false;
     char *spoken = malloc(n);
     if (!spoken) return false;
     s->clauses[s->n_clauses++] = (sotto_clause_job){memcpy(spoken, clause->spoken, n), clause->n_text};

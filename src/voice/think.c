@@ -75,9 +75,9 @@ static bool wait_at_gate(void *user) {
     sotto_mutex_lock(&s->mutex);
     s->at_gate = true;
     sotto_condition_signal(&s->changed);
-    while (!s->committed && !s->cancel && !s->quit) sotto_condition_wait(&s->changed, &s->mutex);
+    while (!s->committed && !sotto_flag_is_set(&s->cancel) && !s->quit) sotto_condition_wait(&s->changed, &s->mutex);
     s->at_gate = false;
-    bool go = s->committed && !s->cancel && !s->quit, settled = s->settled;
+    bool go = s->committed && !sotto_flag_is_set(&s->cancel) && !s->quit, settled = s->settled;
     sotto_mutex_unlock(&s->mutex);
     if (!go || !v->options.toolbox || v->held || settled) return go;
     sotto_error err;
@@ -117,7 +117,7 @@ static void take_text(void *user, const char *text, size_t n) {
     bool ok = sotto_buf_append(&v->shared.answer, text, n);
     sotto_mutex_unlock(&v->shared.mutex);
     if (!ok || sotto_speakable_feed(v->speakable, text, n, NULL)) {
-        v->shared.cancel = 1;
+        sotto_flag_set(&v->shared.cancel, 1);
         return;
     }
     sotto_buf piece = {0};
@@ -163,7 +163,7 @@ static void answer(sotto_voice *v, const char *text) {
     bool ok = !status && hand_on(v);
     if (status && status != SOTTO_CANCELLED) report(v, &err);
     sotto_mutex_lock(&v->shared.mutex);
-    if (!v->shared.cancel) v->shared.failed = !ok;
+    if (!sotto_flag_is_set(&v->shared.cancel)) v->shared.failed = !ok;
     v->shared.answering = false;
     sotto_mutex_unlock(&v->shared.mutex);
 }
@@ -267,7 +267,7 @@ static void think(void *arg) {
         if (!s->n_jobs) break;
         sotto_job job = s->jobs[0];
         s->thinking = true;
-        s->cancel = 0;
+        sotto_flag_set(&s->cancel, 0);
         sotto_mutex_unlock(&s->mutex);
         run(v, &job);
         sotto_mutex_lock(&s->mutex);
@@ -286,7 +286,7 @@ sotto_status sotto_think_post(sotto_voice *v, sotto_job_kind kind, const char *t
     /* Of prefills that wait only the last counts. */
     for (size_t i = s->thinking; i < s->n_jobs; i++)
         if (s->jobs[i].kind == SOTTO_JOB_PREFILL && cancellable(kind)) remove_job(s, i--);
-    if (s->thinking && s->jobs[0].kind == SOTTO_JOB_PREFILL && kind == SOTTO_JOB_ANSWER) s->cancel = 1;
+    if (s->thinking && s->jobs[0].kind == SOTTO_JOB_PREFILL && kind == SOTTO_JOB_ANSWER) sotto_flag_set(&s->cancel, 1);
     bool room = s->n_jobs < SOTTO_JOBS_MAX;
     if (room) s->jobs[s->n_jobs++] = (sotto_job){kind, own, n_heard};
     sotto_condition_signal(&s->changed);
@@ -314,7 +314,7 @@ void sotto_think_cancel(sotto_voice *v) {
     sotto_mutex_lock(&s->mutex);
     for (size_t i = s->thinking; i < s->n_jobs; i++)
         if (cancellable(s->jobs[i].kind)) remove_job(s, i--);
-    if (s->thinking && cancellable(s->jobs[0].kind)) s->cancel = 1;
+    if (s->thinking && cancellable(s->jobs[0].kind)) sotto_flag_set(&s->cancel, 1);
     s->answering = s->failed = false;
     sotto_condition_signal(&s->changed);
     sotto_mutex_unlock(&s->mutex);

@@ -260,7 +260,7 @@ static void settle(sotto_voice *v) {
     for (;;) {
         bool stuck = s->full && s->n_clauses == SOTTO_CLAUSES_MAX;
         bool thinks = s->n_jobs && !s->at_gate && !stuck, speaks_on = (s->n_clauses || s->speaking) && !s->full;
-        if (s->at_gate && (s->committed || s->cancel)) thinks = true; /* about to go on */
+        if (s->at_gate && (s->committed || sotto_flag_is_set(&s->cancel))) thinks = true; /* about to go on */
         if (!thinks && !speaks_on) break;
         sotto_condition_wait(&s->changed, &s->mutex);
     }

@@ -1,5 +1,5 @@
 /* Turns that do not go smoothly: interruptions, second thoughts, noises, echoes, silence. All in lockstep, so that what
- * happens does not depend on the machine. */
+ * happens does not depend on the machine; the voice's threads take part as ever. */
 #include "voice/scene.h"
 
 static bool have_voice(sotto_error *err) {
