@@ -50,7 +50,9 @@ static inline bool sotto_size_align(size_t a, size_t align, size_t *out) {
 }
 
 /* A flag that another thread, or a signal handler, sets for this one to see soon; nothing else follows from it. */
-static inline bool sotto_flag_is_set(const volatile int *flag) { return flag && __atomic_load_n(flag, __ATOMIC_RELAXED); }
+static inline bool sotto_flag_is_set(const volatile int *flag) {
+    return flag && __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
 static inline void sotto_flag_set(volatile int *flag, int value) { __atomic_store_n(flag, value, __ATOMIC_RELAXED); }
 
 #define SOTTO_MIN(a, b) ((a) < (b) ? (a) : (b))
