@@ -11,7 +11,8 @@ enum { CALLS_MORE = 15 }; /* after the first: a model that does not stop is stop
 
 /* How values are written that are not JSON. Texts of two kinds: GBNF, and what is put between quotes. */
 typedef struct notation {
-    const char *quote, *character;      /* GBNF: around a string, and in it */
+    const char *open;                   /* GBNF: how a string begins that is a value */
+    const char *quote, *character;      /* GBNF: around other strings, and at the end; what is in them */
     const char *assign, *colon, *comma; /* GBNF: behind a name of an argument, of an inner object; between members */
     bool        quotes_keys;            /* of inner objects */
     bool        sorts;                  /* members by their names */
@@ -19,8 +20,8 @@ typedef struct notation {
 } notation;
 
 static const notation notations[] = {
-    [SOTTO_CALL_GEMMA4] = {"<|\"|>", "[^\\x00]", "\":\"", "\":\"", "\",\"", false, true, NULL},
-    [SOTTO_CALL_STARTER] = {"\"\\\"\"", "[^\"\\\\\\x00-\\x1F]", "\"=\"", "\": \"", "\", \"", true, false, "sum"},
+    [SOTTO_CALL_GEMMA4] = {"<|\"|>", "<|\"|>", "[^\\x00]", "\":\"", "\":\"", "\",\"", false, true, NULL},
+    [SOTTO_CALL_STARTER] = {"\"\\\" \"", "\"\\\"\"", "[^\"\\\\\\x00-\\x1F]", "\"=\"", "\": \"", "\", \"", true, false, "sum"},
 };
 
 /* Rules that any grammar of calls may name. A sum has brackets at most three deep, and never divides by 0. */
@@ -53,8 +54,8 @@ static void literal(sotto_buf *out, sotto_str text) {
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
-static void write_text(writer *w, sotto_str text, sotto_buf *body) {
-    sotto_buf_printf(body, "%s ", w->notation->quote);
+static void write_text(writer *w, const char *open, sotto_str text, sotto_buf *body) {
+    sotto_buf_printf(body, "%s ", open);
     literal(body, text);
     sotto_buf_printf(body, "%s ", w->notation->quote);
 }
@@ -63,7 +64,7 @@ static void write_text(writer *w, sotto_str text, sotto_buf *body) {
 static void write_given(writer *w, const json_t *v, sotto_buf *body) {
     sotto_buf text = {0};
     if (json_is_string(v)) {
-        write_text(w, (sotto_str){json_string_value(v), json_string_length(v)}, body);
+        write_text(w, w->notation->open, (sotto_str){json_string_value(v), json_string_length(v)}, body);
         return;
     }
     sotto_chat_json_write(&text, v, SOTTO_JSON_LINE);
@@ -86,7 +87,7 @@ static sotto_status write_member(writer *w, const sotto_chat_member *m, bool inn
     const notation *n = w->notation;
     sotto_str       key = sotto_str_from(m->key);
     if (inner && n->quotes_keys) {
-        write_text(w, key, body);
+        write_text(w, n->quote, key, body);
     } else {
         if (key.n == 0 || strpbrk(m->key, " \t\r\n{}[]()<>,:=\""))
             return sotto_fail(w->err, SOTTO_UNSUPPORTED, "calls of this model cannot have the name \"%.60s\"", m->key);
@@ -202,7 +203,7 @@ static sotto_status write_type(writer *w, const json_t *schema, const char *type
         return status;
     }
     if (strcmp(type, "string") != 0) return sotto_fail(w->err, SOTTO_INVALID, "there is no type \"%.60s\"", type);
-    sotto_buf_printf(body, "%s %s", w->notation->quote, w->notation->character);
+    sotto_buf_printf(body, "%s %s", w->notation->open, w->notation->character);
     write_times(body, count_of(schema, "minLength", 0), count_of(schema, "maxLength", SIZE_MAX));
     sotto_buf_printf(body, "%s ", w->notation->quote);
     return SOTTO_OK;

@@ -7,6 +7,7 @@
 typedef struct parser {
     const char *p, *end;
     char        quote; /* around strings, in which there are no escapes */
+    bool        spaced; /* the first space of a string that is a value belongs to the notation */
     int         depth;
     size_t      n_operators;
 } parser;
@@ -159,6 +160,7 @@ static json_t *take_value(parser *s) {
     if (s->depth >= SOTTO_CALL_DEPTH_MAX) return NULL;
     s->depth++;
     if (take(s, s->quote)) {
+        s->p += s->spaced && s->p < s->end && *s->p == ' ';
         v = take_string(s);
     } else if (c == '[' || c == '{') {
         s->p++;
@@ -231,7 +233,8 @@ static bool parse_json(sotto_str text, json_t *calls, bool sure) {
 }
 
 json_t *sotto_calls_parse(sotto_call_notation notation, sotto_str text, bool sure) {
-    parser  s = {text.p, text.p + text.n, notation == SOTTO_CALL_GEMMA4 ? SOTTO_CALL_QUOTE : '"', 0, 0};
+    parser  s = {text.p, text.p + text.n, notation == SOTTO_CALL_GEMMA4 ? SOTTO_CALL_QUOTE : '"', notation == SOTTO_CALL_STARTER,
+                      0, 0};
     json_t *calls = json_array();
     bool    ok = notation == SOTTO_CALL_GEMMA4  ? parse_gemma4(&s, calls)
                : notation == SOTTO_CALL_STARTER ? parse_starter(&s, calls)

@@ -110,7 +110,7 @@ const sotto_chat_format sotto_chat_formats[] = {
         .has = {"{# sotto-starter #}"},
         .flags = SOTTO_CHAT_TRIM_USER | SOTTO_CHAT_TRIM_ASSISTANT,
         .bos = "<bos>",
-        .turn = {{NULL, NULL}, {"<start_of_turn>user\n", "<end_of_turn>\n"},
+        .turn = {{NULL, NULL}, {"<start_of_turn>user\n ", "<end_of_turn>\n"},
                  {"<start_of_turn>model\n", "<end_of_turn>\n"}},
         .tools = &starter_tools,
         .stop = {"<end_of_turn>"},

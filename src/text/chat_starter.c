@@ -1,4 +1,6 @@
-/* The starter model's own notation of calls: [set_timer(seconds=300, label="pasta"), flip_coin()] is a whole turn. */
+/* The starter model's own notation of calls: [set_timer(seconds=300, label=" pasta"), flip_coin()] is a whole turn. Values
+ * that are texts begin with a space, and so does what people say: a word then has the same tokens in both, and the model
+ * copies it token by token. */
 #include <stdio.h>
 
 #include "text/chat.h"
@@ -22,8 +24,8 @@ static void write_real(sotto_buf *out, double x) {
 }
 
 /* There are no escapes: a double quote becomes a single one, a backslash nothing. */
-static void write_string(sotto_buf *out, const char *p, size_t n) {
-    sotto_buf_putc(out, '"');
+static void write_string(sotto_buf *out, const char *open, const char *p, size_t n) {
+    sotto_buf_puts(out, open);
     for (size_t i = 0; i < n; i++)
         if (p[i] != '\\') sotto_buf_putc(out, p[i] == '"' ? '\'' : p[i]);
     sotto_buf_putc(out, '"');
@@ -34,7 +36,7 @@ static void write_value(sotto_buf *out, const json_t *v) {
     bool    first = true;
     switch (json_typeof(v)) {
     case JSON_REAL: write_real(out, json_real_value(v)); break;
-    case JSON_STRING: write_string(out, json_string_value(v), json_string_length(v)); break;
+    case JSON_STRING: write_string(out, "\" ", json_string_value(v), json_string_length(v)); break;
     case JSON_ARRAY:
         sotto_buf_putc(out, '[');
         for (size_t i = 0; i < json_array_size(v); i++) {
@@ -48,7 +50,7 @@ static void write_value(sotto_buf *out, const json_t *v) {
         for (void *it = json_object_iter(object); it; it = json_object_iter_next(object, it), first = false) {
             const char *key = json_object_iter_key(it);
             if (!first) sotto_buf_puts(out, ", ");
-            write_string(out, key, strlen(key));
+            write_string(out, "\"", key, strlen(key));
             sotto_buf_puts(out, ": ");
             write_value(out, json_object_iter_value(it));
         }

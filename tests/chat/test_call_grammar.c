@@ -232,7 +232,7 @@ TEST(calls_that_do_not_fit_are_refused) {
 TEST(one_call_of_one_tool) {
     const sotto_chat_format *f = sotto_chat_format_named("sotto-starter");
     sotto_grammar           *g = open_grammar(f, "set_timer", true);
-    CHECK(accepts(f, g, "[set_timer(seconds=5*60, label=\"tea\")]"));
+    CHECK(accepts(f, g, "[set_timer(seconds=5*60, label=\" tea\")]"));
     CHECK(!accepts(f, g, "[flip_coin()]") && !accepts(f, g, "[set_timer(), set_timer()]"));
     sotto_grammar_close(g);
     sotto_buf   out = {0};

@@ -54,6 +54,12 @@ def train_tokenizer(work, vocab_size):
     lines.unlink()
 
 
+def spaced(answer):
+    """An answer as the chat format writes it: a text in a call begins with a space, as what people say does, so that
+    a word has the same tokens in both and is copied by copying."""
+    return answer.replace('="', '=" ') if answer.startswith("[") else answer
+
+
 class Encoder:
     """Conversations to token ids and the weights of their places in the loss."""
 
@@ -66,6 +72,7 @@ class Encoder:
         self.dropout, self.user_share, self.user_weight = dropout, user_share, user_weight
 
     def said(self, text):
+        text = " " + text
         if self.dropout and random.random() < self.dropout:
             return self.sp.encode(text, enable_sampling=True, alpha=0.1)
         return self.sp.encode(text)
@@ -73,15 +80,15 @@ class Encoder:
     def prompt(self, turns, said):
         ids = [BOS]
         for u, m in turns:
-            ids += self.user + self.sp.encode(u) + [self.end, self.newline] + self.model + self.sp.encode(m) + \
-                [self.end, self.newline]
-        return ids + self.user + self.sp.encode(said) + [self.end, self.newline] + self.model
+            ids += self.user + self.sp.encode(" " + u) + [self.end, self.newline] + self.model + \
+                self.sp.encode(spaced(m)) + [self.end, self.newline]
+        return ids + self.user + self.sp.encode(" " + said) + [self.end, self.newline] + self.model
 
     def conversation(self, turns):
         ids, weights = [BOS], [0.0]
         said_weight = self.user_weight if random.random() < self.user_share else 0.0  # what people say is learnt too
         for u, m, learnt in turns:
-            said, answer = self.said(u), self.sp.encode(m) + [self.end]
+            said, answer = self.said(u), self.sp.encode(spaced(m)) + [self.end]
             ids += self.user + said + [self.end, self.newline] + self.model + answer + [self.newline]
             weights += [0.0] * len(self.user) + [said_weight] * len(said) + [0.0] * (2 + len(self.model)) + \
                 [1.0 if learnt else 0.0] * len(answer) + [0.0]
@@ -101,7 +108,7 @@ def make_batches(queue, seed, tokenizer, tokens_per_batch):
     """Batches of conversations of like length, without end: a process of its own."""
     random.seed(seed)
     torch.set_num_threads(1)
-    maker, encoder = Maker(seed), Encoder(tokenizer, dropout=0.12)
+    maker, encoder = Maker(seed), Encoder(tokenizer, dropout=0.05)
     while True:
         pool = sorted((encoder.conversation(maker.conversation()) if random.random() < 0.95 else repetition(encoder.sp)
                        for _ in range(3000)), key=lambda c: len(c[0]))
@@ -257,14 +264,14 @@ def train(args, rank, world):
 # was said of them are not shown: the model was trained without.
 CHAT_TEMPLATE = r"""{{- bos_token -}}{# sotto-starter #}
 {%- macro value(v) -%}
-    {%- if v is string -%}{{- '"' + v | replace('\\', '') | replace('"', "'") + '"' -}}
+    {%- if v is string -%}{{- '" ' + v | replace('\\', '') | replace('"', "'") + '"' -}}
     {%- elif v is none -%}null
     {%- elif v is boolean -%}{{- 'true' if v else 'false' -}}
     {%- elif v is integer -%}{{- v -}}
     {%- elif v is number -%}{{- ('%.6f' | format(v | round(6) + 0.0)).rstrip('0').rstrip('.') -}}
     {%- elif v is mapping -%}
         {{- '{' -}}{%- for k, x in v.items() -%}
-            {{- value(k) + ': ' + value(x) + ('' if loop.last else ', ') -}}
+            {{- '"' + k | replace('\\', '') | replace('"', "'") + '": ' + value(x) + ('' if loop.last else ', ') -}}
         {%- endfor -%}{{- '}' -}}
     {%- else -%}
         {{- '[' -}}{%- for x in v -%}{{- value(x) + ('' if loop.last else ', ') -}}{%- endfor -%}{{- ']' -}}
@@ -281,7 +288,7 @@ CHAT_TEMPLATE = r"""{{- bos_token -}}{# sotto-starter #}
             {{- ')' + ('' if loop.last else ', ') -}}
         {%- endfor -%}
         {{- ']<end_of_turn>\n' -}}
-    {%- elif m.role == 'user' -%}{{- '<start_of_turn>user\n' + m.content | trim + '<end_of_turn>\n' -}}
+    {%- elif m.role == 'user' -%}{{- '<start_of_turn>user\n ' + m.content | trim + '<end_of_turn>\n' -}}
     {%- elif m.role == 'assistant' and before.role != 'tool' -%}
         {{- '<start_of_turn>model\n' + m.content | trim + '<end_of_turn>\n' -}}
     {%- endif -%}
