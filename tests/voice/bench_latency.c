@@ -149,6 +149,7 @@ static int         rounds = 12;
 TEST(latency) {
     sotto_error         err;
     sotto_model_options m = sotto_model_options_default();
+    if (forced) m.chat_format = "gemma"; /* such files have none of their own */
     CHECK_OK(sotto_model_open(&model, path, &m, &err), err);
     if (!model) return;
     for (int i = 0; i < WAYS; i++) open_way(&all[i], i == 1, voice);
