@@ -21,7 +21,8 @@ typedef struct notation {
 
 static const notation notations[] = {
     [SOTTO_CALL_GEMMA4] = {"<|\"|>", "<|\"|>", "[^\\x00]", "\":\"", "\":\"", "\",\"", false, true, NULL},
-    [SOTTO_CALL_STARTER] = {"\"\\\" \"", "\"\\\"\"", "[^\"\\\\\\x00-\\x1F]", "\"=\"", "\": \"", "\", \"", true, false, "sum"},
+    [SOTTO_CALL_STARTER] = {"\"\\\" \"", "\"\\\"\"",
+                            "[^\"\\\\\\x00-\\x1F]", "\"=\"", "\": \"", "\", \"", true, false, "sum"},
 };
 
 /* Rules that any grammar of calls may name. A sum has brackets at most three deep, and never divides by 0. */

@@ -233,8 +233,8 @@ static bool parse_json(sotto_str text, json_t *calls, bool sure) {
 }
 
 json_t *sotto_calls_parse(sotto_call_notation notation, sotto_str text, bool sure) {
-    parser  s = {text.p, text.p + text.n, notation == SOTTO_CALL_GEMMA4 ? SOTTO_CALL_QUOTE : '"', notation == SOTTO_CALL_STARTER,
-                      0, 0};
+    parser  s = {.p = text.p, .end = text.p + text.n, .quote = notation == SOTTO_CALL_GEMMA4 ? SOTTO_CALL_QUOTE : '"',
+                 .spaced = notation == SOTTO_CALL_STARTER};
     json_t *calls = json_array();
     bool    ok = notation == SOTTO_CALL_GEMMA4  ? parse_gemma4(&s, calls)
                : notation == SOTTO_CALL_STARTER ? parse_starter(&s, calls)

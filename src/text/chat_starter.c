@@ -1,6 +1,6 @@
-/* The starter model's own notation of calls: [set_timer(seconds=300, label=" pasta"), flip_coin()] is a whole turn. Values
- * that are texts begin with a space, and so does what people say: a word then has the same tokens in both, and the model
- * copies it token by token. */
+/* The starter model's own notation of calls: [set_timer(seconds=300, label=" pasta"), flip_coin()] is a whole turn.
+ * Values that are texts begin with a space, and so does what people say: a word then has the same tokens in both, and
+ * the model copies it token by token. */
 #include <stdio.h>
 
 #include "text/chat.h"
