@@ -317,7 +317,8 @@ sotto_voice_options sotto_voice_options_default(void) {
     return (sotto_voice_options){.language_model_weight = -1, .start_ms = e.start_ms,
                                  .speculative_ms = e.speculative_ms, .complete_ms = e.complete_ms,
                                  .unsure_ms = e.unsure_ms, .incomplete_ms = e.incomplete_ms,
-                                 .longest_ms = e.longest_ms, .lowest_snr_db = 12, .speed = 1, .barge_in = true,
+                                 .longest_ms = e.longest_ms, .lowest_snr_db = SOTTO_SNR_TOO_LOW_DB, .speed = 1,
+                                 .barge_in = true,
                                  .echo_cancel = true, .speculate = true};
 }
 
