@@ -7,10 +7,10 @@
 
 #define FLOOR_DB (-96.0f)
 #define PLAYED_DB (-55.0f)     /* quieter playing leaves nothing to speak of */
-#define BEGIN_DB (-6.0f)       /* before anything is known: a loud loudspeaker, and a canceller that has not adapted */
+#define BEGIN_DB (-10.0f)      /* before anything is known: a loud loudspeaker, and a canceller that has not adapted */
 #define MOST_DB 6.0f           /* as little and as much as is ever thought to be left */
 #define LEAST_DB (-20.0f)
-#define MARGIN_DB 8.0f
+#define MARGIN_DB 5.0f
 #define HOLD_DB_PER_FRAME 1.0f /* the room's echo of what was played dies away like this, at 100 dB a second */
 enum { TAIL_FRAMES = 8 };      /* before it begins to: the delay of loudspeaker and room */
 

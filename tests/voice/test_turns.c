@@ -351,6 +351,60 @@ TEST(the_wake_phrase_is_waited_for) {
     scene_close(&s);
 }
 
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Twenty people speak into twenty answers, whose echo the microphone hears too: from the first sample of theirs that is
+ * louder than a hundredth of their loudest to silence. Held to what was reached; 100 ms are wanted. */
+TEST(interruptions_are_quick_in_an_echo) {
+    NEED_RECOGNISER();
+    static const char *const voices[] = {"flite:slt", "flite:rms", "flite:awb", "flite:kal16"};
+    static const char *const texts[] = {"What time is it?", "Stop.", "Set a timer for five minutes.", "Flip a coin.",
+                                        "No, cancel that."};
+    static room r;
+    scene       s;
+    double      late[20];
+    int         n = 0, n_missed = 0;
+    scene_open(&s, NULL);
+    room_open(&r);
+    for (int i = 0; i < 20; i++) {
+        sound  asked = {0}, said = {0};
+        size_t begin, end;
+        sound_silence(&asked, 600);
+        sound_say(&asked, "flite:rms", "What can you do?", NULL, NULL);
+        for (size_t k = 0; k + SOTTO_VOICE_FRAME <= sound_length(&asked); k += SOTTO_VOICE_FRAME)
+            hear_in_room(&s, &r, sound_samples(&asked) + k);
+        for (int k = 0; k < 200 && sotto_voice_get_state(s.voice) != SOTTO_VOICE_SPEAKING; k++)
+            hear_in_room(&s, &r, NULL);
+        for (int k = 0; k < 100 + 7 * i; k++) hear_in_room(&s, &r, NULL);
+        sound_say(&said, voices[i % 4], texts[i / 4], &begin, &end);
+        int    n_cut = s.n[SOTTO_VOICE_CUT];
+        double ms = 0, cut_ms = -1;
+        for (size_t k = begin; k + SOTTO_VOICE_FRAME <= end; k += SOTTO_VOICE_FRAME) {
+            hear_in_room(&s, &r, sound_samples(&said) + k);
+            ms += 10;
+            if (cut_ms < 0 && s.n[SOTTO_VOICE_CUT] > n_cut) cut_ms = ms;
+        }
+        if (cut_ms < 0) n_missed++;
+        else late[n++] = cut_ms;
+        (void)sotto_voice_hush(s.voice, NULL);
+        for (int k = 0, idle = 0; k < 600 && idle < 80; k++) {
+            hear_in_room(&s, &r, NULL);
+            idle = sotto_voice_get_state(s.voice) == SOTTO_VOICE_IDLE ? idle + 1 : 0;
+        }
+        sotto_buf_free(&asked.pcm);
+        sotto_buf_free(&said.pcm);
+    }
+    qsort(late, (size_t)n, sizeof *late, ascending);
+    printf("silent after %.0f ms (median), %.0f ms (longest) in %d cases, %d missed\n", n ? late[n / 2] : 0,
+           n ? late[n - 1] : 0, n, n_missed);
+    CHECK_INT(n, 20);
+    CHECK(n && late[n / 2] <= 220);
+    scene_close(&s);
+}
+
 TEST(the_table_is_complete_and_printed) {
     sotto_bytes table = {0};
     sotto_error err;
