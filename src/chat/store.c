@@ -8,7 +8,7 @@
 #include "chat/store.h"
 #include "os/os.h"
 
-enum { BUSY_MS = 5000 };
+enum { BUSY_MS = 5000, RETRY_MS = 10 };
 
 /* ---- failures ------------------------------------------------------------------------------------------- */
 
@@ -152,7 +152,8 @@ static void distrust(sqlite3 *db, int length_max) {
     (void)sqlite3_exec(db, "PRAGMA cell_size_check=ON", NULL, NULL, NULL);
 }
 
-/* Whose file this is; *fresh: nothing is in it yet. Changes nothing. */
+/* Whose file this is; *fresh: nothing is in it yet. Changes nothing. Within a transaction, lest another program makes
+ * the tables between two of the questions. */
 static sotto_status check_owner(sotto_store *s, bool *fresh, sotto_error *err) {
     int64_t id, version, n;
     SOTTO_TRY(sotto_store_run(s, &id, err, "PRAGMA application_id", ""));
@@ -181,19 +182,31 @@ static sotto_status make_tables(sotto_store *s, sotto_error *err) {
     return status;
 }
 
+/* SQLite waits for other programs, but not here: it has read already, and two such that wait to write never end. */
+static sotto_status use_log(sotto_store *s, sotto_error *err) {
+    for (int waited = 0;; waited += RETRY_MS) {
+        sotto_status status = sotto_store_run(s, NULL, err, "PRAGMA journal_mode=WAL", "");
+        if (status == SOTTO_OK || (sqlite3_errcode(s->db) & 0xff) != SQLITE_BUSY || waited >= BUSY_MS) return status;
+        (void)sqlite3_sleep(RETRY_MS);
+    }
+}
+
 /* The journal's mode is kept in the file, so it is set only once the file is known to be ours. */
 static sotto_status prepare_file(sotto_store *s, sotto_error *err) {
     bool          fresh, more;
     sqlite3_stmt *rows;
     distrust(s->db, s->kind->length_max);
     (void)sqlite3_busy_timeout(s->db, BUSY_MS);
-    SOTTO_TRY(check_owner(s, &fresh, err));
-    SOTTO_TRY(sotto_store_run(s, NULL, err, "PRAGMA journal_mode=WAL", ""));
+    SOTTO_TRY(sotto_store_run(s, NULL, err, "BEGIN", ""));
+    sotto_status status = check_owner(s, &fresh, err);
+    sotto_store_rollback(s);
+    if (status != SOTTO_OK) return status;
+    SOTTO_TRY(use_log(s, err));
     SOTTO_TRY(sotto_store_run(s, NULL, err, "PRAGMA synchronous=FULL", ""));
     SOTTO_TRY(sotto_store_run(s, NULL, err, "PRAGMA secure_delete=ON", "")); /* what goes is overwritten */
     if (fresh) return make_tables(s, err);
     SOTTO_TRY(sotto_store_query(s, &rows, err, "PRAGMA quick_check(1)", ""));
-    sotto_status status = sotto_store_next(s, rows, &more, err);
+    status = sotto_store_next(s, rows, &more, err);
     if (status == SOTTO_OK && (!more || strcmp(sotto_store_text(rows, 0), "ok") != 0))
         status = sotto_fail(err, SOTTO_FORMAT, "%s: this file is damaged; move it away to begin anew", s->path);
     (void)sqlite3_finalize(rows);

@@ -139,6 +139,20 @@ static int take_all(sotto_toolbox *box, int index) {
     return n;
 }
 
+static int only_open(sotto_toolbox *box, int index) {
+    (void)box, (void)index;
+    return 1;
+}
+
+TEST(many_programs_open_a_new_file_at_once) {
+    for (int round = 0; round < 30; round++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "new%d.db", round);
+        begin(name);
+        CHECK_INT(in_processes(6, only_open), 6);
+    }
+}
+
 TEST(many_programs_at_once) {
     begin("many.db");
     CHECK_INT(in_processes(6, add_things), 120); /* of which one makes the tables */
