@@ -1,6 +1,5 @@
 # Cross-build for arm64 Linux on another Debian machine; tests run under qemu.
-# Packages: gcc-aarch64-linux-gnu qemu-user libjansson-dev:arm64 libutf8proc-dev:arm64 libsqlite3-dev:arm64
-# libprotobuf-c-dev:arm64
+# Packages: gcc-aarch64-linux-gnu qemu-user, and for arm64 the libraries that "./dev" names.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

@@ -57,6 +57,15 @@ static int        test_checks, test_failures;
         if (status_ != 0) TEST_FAIL("%s gave status %d: %s", #expr, status_, (err).message);                 \
     } while (0)
 
+/* How often something random is repeated, or large is tried: where everything is slow, under a sanitizer or an emulated
+ * processor, a fifth of it, since the plain build does the whole. */
+#ifdef SOTTO_TEST_SLOW
+enum { TEST_SLOW = 1 };
+#else
+enum { TEST_SLOW = 0 };
+#endif
+#define TEST_ROUNDS(n) (TEST_SLOW && (n) >= 5 ? (n) / 5 : (n))
+
 /* A generator with a fixed seed, so that a failure repeats. */
 static inline uint64_t test_random(uint64_t *state) {
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);

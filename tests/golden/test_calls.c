@@ -7,7 +7,7 @@
 #include "runtime/session.h"
 #include "text/calls.h"
 
-enum { SEEDS = 50, NAMED_SEEDS = 20, TOKENS_MAX = 120, STEPS_MAX = 5000 };
+enum { SEEDS = TEST_ROUNDS(50), NAMED_SEEDS = TEST_ROUNDS(20), TOKENS_MAX = 120, STEPS_MAX = 5000 };
 
 static const char tools[] =
     "[{\"name\":\"set_timer\",\"parameters\":{\"type\":\"object\",\"properties\":{\"seconds\":{\"type\":\"number\"},"
