@@ -32,6 +32,11 @@ static sotto_status copy_file(sotto_folder_writer *to, const char *folder, const
     return status;
 }
 
+/* How the source is laid out: the copy is one file, aligned as it is written. */
+static bool is_of_the_file(sotto_str key) {
+    return sotto_str_starts(key, "split.") || sotto_str_is(key, "general.alignment");
+}
+
 /* All that a GGUF file says, without its tensors. */
 static sotto_status copy_metadata(sotto_folder_writer *to, const sotto_gguf *g, sotto_error *err) {
     sotto_gguf_writer *w = NULL;
@@ -39,7 +44,7 @@ static sotto_status copy_metadata(sotto_folder_writer *to, const sotto_gguf *g, 
     if (!path) return SOTTO_IO;
     sotto_status status = sotto_gguf_writer_open(&w, path, err);
     for (size_t i = 0; status == SOTTO_OK && i < sotto_gguf_key_count(g); i++)
-        if (!sotto_str_starts(sotto_gguf_key(g, i), "split."))
+        if (!is_of_the_file(sotto_gguf_key(g, i)))
             status = sotto_gguf_put_value(w, sotto_gguf_key(g, i), sotto_gguf_at(g, i), err);
     if (status == SOTTO_OK) status = sotto_gguf_begin_data(w, err);
     if (status == SOTTO_OK)

@@ -6,6 +6,7 @@
 #include <sotto/coreml.h>
 
 #include "coreml/mil.h"
+#include "kernels/kernels.h"
 #include "model/model.h"
 
 /* ---- weights ------------------------------------------------------------------------------------------- */
@@ -36,13 +37,11 @@ typedef struct sotto_export_plan {
 
 /* ---- quantising (quantize.c) --------------------------------------------------------------------------- */
 
-enum { SOTTO_CODE_BLOCK = 32 };
-
 /* 32 weights to codes and a scale, w = scale * code. Round-to-nearest takes code 7 (127 of 8 bits) to the greatest
  * magnitude; `best` tries scales around that one and keeps what has the least sum of importance * error^2, so it
  * is never worse. importance NULL: all 1. False: a weight is not a finite number, or too large for a scale. */
-bool sotto_block_quantize(const float *x, const float *importance, int bits, bool best, int8_t *codes,
-                          uint16_t *scale);
+bool sotto_block_quantize(const sotto_kernels *k, const float *x, const float *importance, int bits, bool best,
+                          int8_t *codes, uint16_t *scale);
 /* A block of a q4_0 file, unchanged: w = scale * (code - offset). `mirror` writes one whose scale is below zero with
  * the positive scale, codes 7 - q and offset -1. False: the scale is not a finite number. */
 bool sotto_block_from_q4_0(const sotto_block_q4_0 *b, bool mirror, int8_t *codes, uint16_t *scale, int8_t *offset);

@@ -12,6 +12,7 @@ typedef struct stream {
     const sotto_export_options *o;
     sotto_writer               *writer;
     sotto_pool                 *pool;
+    sotto_kernels               kernels;
     uint8_t                    *piece;  /* finished rows */
     float                      *floats; /* a row per thread */
     uint16_t                   *scales; /* of a whole tensor */
@@ -35,13 +36,18 @@ static int32_t source_row_of(const sotto_weight *w, int32_t r) {
     return r - in_head + 2 * (in_head % half) + in_head / half;
 }
 
-static bool make_halves(const float *from, uint16_t *to, size_t n) {
-    bool fine = true;
-    for (size_t i = 0; i < n; i++) {
-        to[i] = sotto_f32_to_f16(from[i]);
-        fine &= (to[i] & 0x7c00) != 0x7c00;
-    }
-    return fine;
+/* False: one is not finite in half precision. Its exponent, all ones, is what overflows into the sign. */
+static bool make_halves(const stream *s, const float *from, uint16_t *to, size_t n) {
+    uint16_t overflows = 0;
+    s->kernels.from_f32(SOTTO_F16, from, to, (int32_t)n);
+    for (size_t i = 0; i < n; i++) overflows |= (uint16_t)((to[i] & 0x7c00) + 0x0400);
+    return (overflows & 0x8000) == 0;
+}
+
+/* Two codes in a byte, the first in its low half. */
+static void pack_nibbles(const int8_t *codes, uint8_t *to) {
+    for (size_t i = 0; i < SOTTO_CODE_BLOCK / 2; i++)
+        to[i] = (uint8_t)((codes[2 * i] & 15) | (codes[2 * i + 1] & 15) << 4);
 }
 
 static bool make_codes(const stream *s, const sotto_weight *w, int32_t r, const uint8_t *from, float *row,
@@ -50,7 +56,7 @@ static bool make_codes(const stream *s, const sotto_weight *w, int32_t r, const 
     bool   fine = true, exact4 = s->o->bits == 4 && w->matrix->dtype == SOTTO_Q4_0;
     bool   exact8 = s->o->bits == 8 && w->matrix->dtype == SOTTO_Q8_0;
     int8_t codes[SOTTO_CODE_BLOCK];
-    if (!exact4 && !exact8) sotto_row_to_f32(w->matrix->dtype, from, row, (size_t)w->matrix->cols);
+    if (!exact4 && !exact8) s->kernels.to_f32(w->matrix->dtype, from, row, w->matrix->cols);
     for (size_t b = 0; b < n_blocks; b++) {
         uint16_t *scale = &s->scales[first + b];
         if (exact4) {
@@ -65,14 +71,13 @@ static bool make_codes(const stream *s, const sotto_weight *w, int32_t r, const 
             fine &= (block.d & 0x7c00) != 0x7c00;
         } else {
             const float *importance = w->importance ? w->importance + b * SOTTO_CODE_BLOCK : NULL;
-            fine &= sotto_block_quantize(row + b * SOTTO_CODE_BLOCK, importance, s->o->bits, !s->o->round_to_nearest,
-                                         codes, scale);
+            fine &= sotto_block_quantize(&s->kernels, row + b * SOTTO_CODE_BLOCK, importance, s->o->bits,
+                                         !s->o->round_to_nearest, codes, scale);
         }
         if (s->o->bits == 8)
             memcpy(to + b * sizeof codes, codes, sizeof codes);
         else
-            for (size_t i = 0; i < SOTTO_CODE_BLOCK / 2; i++)
-                to[b * SOTTO_CODE_BLOCK / 2 + i] = (uint8_t)((codes[2 * i] & 15) | (codes[2 * i + 1] & 15) << 4);
+            pack_nibbles(codes, to + b * SOTTO_CODE_BLOCK / 2);
     }
     return fine;
 }
@@ -91,8 +96,8 @@ static void make_row(void *arg, int chunk, int worker) {
     if (j->w->form == SOTTO_WEIGHT_CODES) {
         fine = make_codes(s, j->w, r, from, row, to);
     } else {
-        sotto_row_to_f32(m->dtype, from, row, (size_t)m->cols);
-        fine = make_halves(row, (uint16_t *)(void *)to, (size_t)m->cols);
+        s->kernels.to_f32(m->dtype, from, row, m->cols);
+        fine = make_halves(s, row, (uint16_t *)(void *)to, (size_t)m->cols);
     }
     s->bad[worker] |= !fine;
 }
@@ -161,7 +166,7 @@ static sotto_status write_vector(stream *s, const sotto_weight *w, sotto_error *
     SOTTO_TRY(sotto_blob_write_record(s->writer, &w->type, err));
     for (size_t i = 0; i < n; i += step_n) {
         size_t count = SOTTO_MIN(step_n, n - i);
-        if (!make_halves(w->values + i, (uint16_t *)(void *)s->piece, count)) return bad_number(w, err);
+        if (!make_halves(s, w->values + i, (uint16_t *)(void *)s->piece, count)) return bad_number(w, err);
         SOTTO_TRY(sotto_writer_write(s->writer, s->piece, count * sizeof(uint16_t), err));
     }
     return SOTTO_OK;
@@ -206,6 +211,7 @@ static sotto_status write_all(stream *s, sotto_error *err) {
 sotto_status sotto_export_weights(const sotto_export_plan *plan, const sotto_checkpoint *c,
                                   const sotto_export_options *o, const char *path, sotto_error *err) {
     stream s = {.plan = plan, .checkpoint = c, .o = o};
+    sotto_kernels_init(&s.kernels, sotto_cpu_flags());
     SOTTO_TRY(sotto_pool_open(&s.pool, sotto_cpu_physical_cores(), err));
     sotto_status status = sotto_writer_open(&s.writer, path, err);
     if (status == SOTTO_OK) status = write_all(&s, err);

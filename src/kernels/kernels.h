@@ -82,6 +82,11 @@ typedef struct sotto_attend {
 
 enum { SOTTO_ATTN_HEAD_DIM_MAX = 512 };
 
+/* ---- blocks of codes ----------------------------------------------------------------------------------- */
+
+/* Weights that Core ML takes: blocks of 32 with one scale. The best of several scales is looked for, so many a time. */
+enum { SOTTO_CODE_BLOCK = 32, SOTTO_SCALES_TRIED = 32 };
+
 /* ---- the table ----------------------------------------------------------------------------------------- */
 
 typedef enum sotto_activation { SOTTO_ACT_SILU, SOTTO_ACT_GELU_TANH } sotto_activation;
@@ -98,6 +103,13 @@ typedef struct sotto_kernels {
      * Equal to ref bit for bit. cols need not be whole blocks: what lacks is zero. NaN and infinity give code 0,
      * and so does a whole block with amax below 1e-30. */
     void (*quantize_q8)(const float *x, sotto_q8_group *out, int32_t cols);
+
+    /* A block's codes for one scale: q = round-to-nearest-even(x * inverse), which must be below 2^22, and then made
+     * to lie within low..top. Equal to ref bit for bit. */
+    void (*round_block)(const float *x, float inverse, float low, float top, int8_t *codes);
+    /* What each of SOTTO_SCALES_TRIED scales would make of a block, with codes of -8..7: the sums of w * x * q and of
+     * w * q * q, x and w (at least 0) being [SOTTO_CODE_BLOCK]. Equal to ref bit for bit. */
+    void (*try_scales)(const float *x, const float *w, const float *inverse, float *xq, float *qq);
 
     /* y = x / sqrt(mean(x^2) + eps) * w; w NULL: no weight. y may be x. Bound: 1e-6 relative + n * 2^-24. */
     void (*rmsnorm)(float *y, const float *x, const float *w, int32_t n, float eps);

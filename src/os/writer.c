@@ -7,11 +7,14 @@
 
 #include <sys/statvfs.h>
 
+enum { SEND_BYTES = 16 << 20 };
+
 struct sotto_writer {
     char    *path;   /* destination, links resolved */
     char    *temp;   /* what is being written */
     char    *folder; /* of both */
-    uint64_t offset; /* bytes written so far */
+    uint64_t offset; /* bytes written so far, */
+    uint64_t sent;   /* and of them those that are on their way to the disk */
     int      fd;
     bool     failed; /* a write failed: commit refuses */
 };
@@ -110,9 +113,21 @@ static sotto_status write_at(sotto_writer *w, uint64_t offset, const void *data,
     return SOTTO_OK;
 }
 
+/* The disk works while the rest is made; else all of it waits in memory until commit wants it written. */
+static void send_to_disk(sotto_writer *w) {
+#if defined(__linux__)
+    if (w->offset - w->sent < SEND_BYTES) return;
+    (void)sync_file_range(w->fd, (off_t)w->sent, (off_t)(w->offset - w->sent), SYNC_FILE_RANGE_WRITE);
+    w->sent = w->offset;
+#else
+    (void)w;
+#endif
+}
+
 sotto_status sotto_writer_write(sotto_writer *w, const void *data, size_t n_bytes, sotto_error *err) {
     SOTTO_TRY(write_at(w, w->offset, data, n_bytes, err));
     w->offset += n_bytes;
+    send_to_disk(w);
     return SOTTO_OK;
 }
 

@@ -113,6 +113,9 @@ enum { BENCH_REPEAT = 100 };
         for (int i = 0; i < BENCH_REPEAT; i++) expr;                                                         \
     }
 BENCH_VECTOR(quantize_q8, b->k->quantize_q8(b->x, b->bytes, b->n))
+BENCH_VECTOR(round_block, for (int j = 0; j < b->n; j += 32) b->k->round_block(b->x + j, 1, -7, 7, b->bytes))
+BENCH_VECTOR(try_scales,
+             for (int j = 0; j < b->n; j += 32) b->k->try_scales(b->x + j, b->x, b->x, b->y, b->y + SOTTO_SCALES_TRIED))
 BENCH_VECTOR(rmsnorm, b->k->rmsnorm(b->y, b->x, b->x, b->n, 1e-6f))
 BENCH_VECTOR(silu, b->k->activate(SOTTO_ACT_SILU, b->y, b->x, b->n))
 BENCH_VECTOR(gelu, b->k->activate(SOTTO_ACT_GELU_TANH, b->y, b->x, b->n))
@@ -129,7 +132,8 @@ static void bench_vectors(const sotto_kernels *k, const char *entry) {
     static const struct {
         const char *name;
         void (*run)(void *);
-    } entries[] = {{"quantize_q8", bench_quantize_q8}, {"rmsnorm", bench_rmsnorm}, {"silu", bench_silu},
+    } entries[] = {{"quantize_q8", bench_quantize_q8}, {"round_block", bench_round_block},
+                   {"try_scales", bench_try_scales}, {"rmsnorm", bench_rmsnorm}, {"silu", bench_silu},
                    {"gelu", bench_gelu}, {"add", bench_add}, {"scale", bench_scale}, {"softcap", bench_softcap},
                    {"rope", bench_rope}, {"f32_to_f16", bench_to_f16}, {"f16_to_f32", bench_from_f16},
                    {"f32_to_q8_0", bench_to_q8_0}, {"q4_0_to_f32", bench_from_q4_0}};

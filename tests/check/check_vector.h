@@ -183,6 +183,50 @@ TEST(rope) {
     }
 }
 
+/* A block's numbers and weights; the odd kinds have none, one, or only equal ones, and those halfway between codes. */
+static void fill_block(float *x, float *w, int kind) {
+    for (int i = 0; i < SOTTO_CODE_BLOCK; i++) {
+        x[i] = kind == 1 ? (float)check_int(-17, 17) / 2 : test_random_float(&check_seed) * 8;
+        if (kind == 2) x[i] = i == 5 ? -3 : 0;
+        if (kind == 3) x[i] = 0;
+        w[i] = kind % 2 ? 1 : fabsf(test_random_float(&check_seed));
+    }
+}
+
+/* Codes and sums of a block: ref's against the rule in double precision, the others' against ref's, bit for bit. */
+TEST(blocks_of_codes) {
+    check_buffer x = vector_alloc(SOTTO_CODE_BLOCK), w = vector_alloc(SOTTO_CODE_BLOCK);
+    check_buffer codes = check_alloc(SOTTO_CODE_BLOCK, 1), inverse = vector_alloc(SOTTO_SCALES_TRIED);
+    check_buffer xq = vector_alloc(SOTTO_SCALES_TRIED), qq = vector_alloc(SOTTO_SCALES_TRIED);
+    for (int round = 0; round < 400; round++) {
+        float  want_xq[SOTTO_SCALES_TRIED], want_qq[SOTTO_SCALES_TRIED];
+        int8_t want[SOTTO_CODE_BLOCK];
+        int    bad = 0;
+        fill_block(vector_of(&x), vector_of(&w), round % 4);
+        for (int k = 0; k < SOTTO_SCALES_TRIED; k++) vector_of(&inverse)[k] = 0.5f + (float)k / 16;
+        check_levels[0].round_block(vector_of(&x), 1.25f, -7, 7, want);
+        check_levels[0].try_scales(vector_of(&x), vector_of(&w), vector_of(&inverse), want_xq, want_qq);
+        for (int k = 0; k < SOTTO_SCALES_TRIED; k++) {
+            double sum_xq = 0, sum_qq = 0;
+            for (int i = 0; i < SOTTO_CODE_BLOCK; i++) {
+                double v = (double)vector_of(&x)[i], q = nearbyint((double)(vector_of(&x)[i] * vector_of(&inverse)[k]));
+                q = q < -8 ? -8 : q > 7 ? 7 : q;
+                sum_xq += (double)vector_of(&w)[i] * v * q;
+                sum_qq += (double)vector_of(&w)[i] * q * q;
+                if (k == 12) bad += want[i] != (q < -7 ? -7 : q); /* 0.5 + 12 / 16 */
+            }
+            bad += !vector_near(want_xq[k], sum_xq, 1e-5 * sum_xq) + !vector_near(want_qq[k], sum_qq, 1e-5 * sum_qq);
+        }
+        FOR_LEVELS(k) {
+            k->round_block(vector_of(&x), 1.25f, -7, 7, (int8_t *)codes.p);
+            k->try_scales(vector_of(&x), vector_of(&w), vector_of(&inverse), vector_of(&xq), vector_of(&qq));
+            check_report(k, "blocks of codes", round, bad + (memcmp(codes.p, want, sizeof want) != 0) +
+                         (memcmp(xq.p, want_xq, sizeof want_xq) != 0) + (memcmp(qq.p, want_qq, sizeof want_qq) != 0));
+        }
+    }
+    check_free(&x), check_free(&w), check_free(&codes), check_free(&inverse), check_free(&xq), check_free(&qq);
+}
+
 /* Conversions give ref's bits at every level. */
 TEST(conversions) {
     for (int dtype = 0; dtype < SOTTO_WEIGHT_DTYPE_COUNT; dtype++) {

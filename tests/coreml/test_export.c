@@ -190,6 +190,31 @@ TEST(a_q4_0_file_is_not_quantised_again) {
     sotto_checkpoint_close(c);
 }
 
+/* A file may name its alignment, as sotto's own do not: here in the place of a key that is as long. */
+TEST(a_file_s_alignment_is_not_the_copy_s) {
+    static const char     key[] = "general.file_type", named[] = "general.alignment";
+    const uint32_t        alignment = 32;
+    sotto_convert_options o = {.type = "q4_0"};
+    sotto_error           err = {0};
+    sotto_file            f = {0};
+    sotto_checkpoint     *c;
+    CHECK_OK(sotto_convert("golden/gemma1", in_folder("plain.gguf"), &o, &err), err);
+    CHECK_OK(sotto_file_open(&f, in_folder("plain.gguf"), false, &err), err);
+    size_t   at = 0, n_key = strlen(key);
+    uint8_t *bytes = malloc(f.size + 1);
+    memcpy(bytes, f.data, f.size);
+    while (at + n_key + 8 < f.size && memcmp(bytes + at, key, n_key) != 0) at++;
+    memcpy(bytes + at, named, n_key);
+    memcpy(bytes + at + n_key + 4, &alignment, 4); /* after the value's type */
+    FILE *out = fopen(in_folder("aligned.gguf"), "wb");
+    CHECK(out && fwrite(bytes, 1, f.size, out) == f.size && fclose(out) == 0);
+    free(bytes);
+    sotto_file_close(&f);
+    check_export(in_folder("aligned.gguf"), "aligned.mlpackage", (sotto_export_options){.context = 32});
+    CHECK_OK(sotto_checkpoint_open(&c, in_folder("aligned.tokenizer/tokenizer.gguf"), NULL, &err), err);
+    sotto_checkpoint_close(c);
+}
+
 static double error_of(const float *x, const float *importance, const int8_t *codes, uint16_t scale) {
     double sum = 0, d = (double)sotto_f16_to_f32(scale);
     for (int i = 0; i < SOTTO_CODE_BLOCK; i++) {
@@ -197,6 +222,12 @@ static double error_of(const float *x, const float *importance, const int8_t *co
         sum += (importance ? (double)importance[i] : 1) * e * e;
     }
     return sum;
+}
+
+static const sotto_kernels *kernels(void) {
+    static sotto_kernels best;
+    sotto_kernels_init(&best, sotto_cpu_flags());
+    return &best;
 }
 
 TEST(the_search_is_never_worse_than_rounding) {
@@ -211,8 +242,8 @@ TEST(the_search_is_never_worse_than_rounding) {
             importance[i] = 0.01f + fabsf(test_random_float(&state));
         }
         const float *weights = round % 2 ? importance : NULL;
-        CHECK(sotto_block_quantize(x, weights, 4, false, plain, &plain_scale));
-        CHECK(sotto_block_quantize(x, weights, 4, true, best, &best_scale));
+        CHECK(sotto_block_quantize(kernels(), x, weights, 4, false, plain, &plain_scale));
+        CHECK(sotto_block_quantize(kernels(), x, weights, 4, true, best, &best_scale));
         double a = error_of(x, weights, plain, plain_scale), b = error_of(x, weights, best, best_scale);
         CHECK(b <= a * (1 + 1e-5));
         plain_sum += a;
@@ -226,20 +257,20 @@ TEST(rounding_follows_the_rule) {
     float    x[SOTTO_CODE_BLOCK] = {7, -7, 0.5f, 1.5f, -2.5f, 3.4f};
     int8_t   codes[SOTTO_CODE_BLOCK];
     uint16_t scale;
-    CHECK(sotto_block_quantize(x, NULL, 4, false, codes, &scale));
+    CHECK(sotto_block_quantize(kernels(), x, NULL, 4, false, codes, &scale));
     CHECK_INT(scale, 0x3c00);
     static const int want[] = {7, -7, 0, 2, -2, 3, 0};
     for (size_t i = 0; i < SOTTO_COUNT(want); i++) CHECK_INT(codes[i], want[i]);
     memset(x, 0, sizeof x);
-    CHECK(sotto_block_quantize(x, NULL, 4, true, codes, &scale) && scale == 0 && codes[0] == 0);
+    CHECK(sotto_block_quantize(kernels(), x, NULL, 4, true, codes, &scale) && scale == 0 && codes[0] == 0);
     x[3] = 127;
-    CHECK(sotto_block_quantize(x, NULL, 8, true, codes, &scale) && scale == 0x3c00 && codes[3] == 127);
+    CHECK(sotto_block_quantize(kernels(), x, NULL, 8, true, codes, &scale) && scale == 0x3c00 && codes[3] == 127);
     x[3] = INFINITY;
-    CHECK(!sotto_block_quantize(x, NULL, 4, true, codes, &scale));
+    CHECK(!sotto_block_quantize(kernels(), x, NULL, 4, true, codes, &scale));
     x[3] = NAN;
-    CHECK(!sotto_block_quantize(x, NULL, 4, true, codes, &scale));
+    CHECK(!sotto_block_quantize(kernels(), x, NULL, 4, true, codes, &scale));
     x[3] = 1e6f;
-    CHECK(!sotto_block_quantize(x, NULL, 4, false, codes, &scale));
+    CHECK(!sotto_block_quantize(kernels(), x, NULL, 4, false, codes, &scale));
 }
 
 /* ---- importance ---------------------------------------------------------------------------------------- */

@@ -111,9 +111,11 @@ FLOAT = {
 EXACT = {
     "cast": lambda x, dtype: x,
     "greater": lambda x, y: x > y,
+    "greater_equal": lambda x, y: x >= y,
     "less_equal": lambda x, y: x <= y,
     "logical_and": lambda x, y: x & y,
     "logical_or": lambda x, y: x | y,
+    "select": lambda cond, a, b: np.where(cond, a, b),
     "gather": lambda x, indices, axis, batch_dims, validate_indices: np.take(x, indices, axis=int(axis)),
     "shape": lambda x: np.array(x.shape, np.int32),
     "range_1d": lambda start, end, step: np.arange(start, end, step),
@@ -125,9 +127,6 @@ EXACT = {
     "tile": lambda x, reps: np.tile(x, reps),
     "slice_by_index": lambda x, **where: x[slices(where, x.ndim, x.shape)],
 }
-
-TYPES = {types.fp16: np.float16, types.int32: np.int32, types.bool: np.bool_}
-
 
 def is_half(x):
     return isinstance(x, (np.ndarray, np.generic)) and x.dtype in (np.float16, np.float32)
@@ -148,7 +147,7 @@ def evaluate(op, values, state, half):
     if kind in FLOAT:
         args = {name: x.astype(np.float32) if is_half(x) else x for name, x in args.items()}
     results = (FLOAT if kind in FLOAT else EXACT)[kind](**args)
-    declared = [TYPES[v.dtype] for v in op.outputs]
+    declared = [types.nptype_from_builtin(v.dtype) for v in op.outputs]
     return [np.asarray(r).astype(half if t is np.float16 else t)
             for r, t in zip(results if kind == "split" else [results], declared)]
 

@@ -119,6 +119,30 @@ static void quantize_q8(const float *x, sotto_q8_group *out, int32_t cols) {
     }
 }
 
+/* ---- blocks of codes ----------------------------------------------------------------------------------- */
+
+/* To the nearest integer, halves to even, for |x| < 2^22: the sum has no room for a fraction. */
+static inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
+
+/* Without a branch, for compilers that make no vectors of branches; exact for small integers. */
+static inline float clamp(float q, float low, float top) {
+    return 0.5f * (fabsf(q - low) - fabsf(q - top) + (low + top));
+}
+
+static void round_block(const float *x, float inverse, float low, float top, int8_t *codes) {
+    for (int i = 0; i < SOTTO_CODE_BLOCK; i++) codes[i] = (int8_t)clamp(nearest(x[i] * inverse), low, top);
+}
+
+static void try_scales(const float *x, const float *w, const float *inverse, float *restrict xq, float *restrict qq) {
+    for (int k = 0; k < SOTTO_SCALES_TRIED; k++) xq[k] = qq[k] = 0;
+    for (int i = 0; i < SOTTO_CODE_BLOCK; i++)
+        for (int k = 0; k < SOTTO_SCALES_TRIED; k++) {
+            float q = clamp(nearest(x[i] * inverse[k]), -8, 7), wq = w[i] * q;
+            xq[k] += x[i] * wq;
+            qq[k] += wq * q;
+        }
+}
+
 /* ---- element-wise -------------------------------------------------------------------------------------- */
 
 static void rmsnorm(float *y, const float *x, const float *w, int32_t n, float eps) {
@@ -183,6 +207,8 @@ void sotto_kernels_init_ref(sotto_kernels *k) {
                    [SOTTO_Q6_K] = matmul_q6_k,
                    [SOTTO_IQ4_NL] = matmul_iq4_nl},
         .quantize_q8 = quantize_q8,
+        .round_block = round_block,
+        .try_scales = try_scales,
         .rmsnorm = rmsnorm,
         .activate = activate,
         .add = add,

@@ -6,6 +6,8 @@ static void set_entries(sotto_kernels *k) {
     k->matmul[SOTTO_F16] = matmul_f16;
     k->matmul[SOTTO_BF16] = matmul_bf16;
     k->quantize_q8 = quantize_q8;
+    k->round_block = round_block;
+    k->try_scales = try_scales;
     k->rmsnorm = rmsnorm;
     k->activate = activate;
     k->add = add;

@@ -166,6 +166,35 @@ static void quantize_q8(const float *x, sotto_q8_group *out, int32_t cols) {
     }
 }
 
+/* ---- blocks of codes ----------------------------------------------------------------------------------- */
+
+static INLINE vf vf_code(vf x, vf inverse, float low, float top) {
+    return vf_max(vf_min(vf_round(vf_mul(x, inverse)), vf_set(top)), vf_set(low));
+}
+
+static void round_block(const float *x, float inverse, float low, float top, int8_t *codes) {
+    UNROLL for (size_t i = 0; i < SOTTO_CODE_BLOCK; i += VL)
+        vi_store_8(codes + i, vi_truncate(vf_code(vf_load(x + i), vf_set(inverse), low, top)));
+}
+
+/* A lane is a scale: nothing is summed up across lanes, so that all levels have the same order. */
+static void try_scales(const float *x, const float *w, const float *inverse, float *xq, float *qq) {
+    enum { N = SOTTO_SCALES_TRIED / VL };
+    vf of[N], xq_sum[N], qq_sum[N];
+    UNROLL for (size_t k = 0; k < N; k++) of[k] = vf_load(inverse + k * VL), xq_sum[k] = qq_sum[k] = vf_zero();
+    for (size_t i = 0; i < SOTTO_CODE_BLOCK; i++) {
+        UNROLL for (size_t k = 0; k < N; k++) {
+            vf q = vf_code(vf_set(x[i]), of[k], -8, 7), wq = vf_mul(vf_set(w[i]), q);
+            xq_sum[k] = vf_add(xq_sum[k], vf_mul(vf_set(x[i]), wq));
+            qq_sum[k] = vf_add(qq_sum[k], vf_mul(wq, q));
+        }
+    }
+    UNROLL for (size_t k = 0; k < N; k++) {
+        vf_store(xq + k * VL, xq_sum[k]);
+        vf_store(qq + k * VL, qq_sum[k]);
+    }
+}
+
 /* ---- conversions --------------------------------------------------------------------------------------- */
 
 static void to_f32(sotto_dtype dtype, const void *src, float *dst, int32_t n) {
