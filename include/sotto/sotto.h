@@ -353,13 +353,17 @@ SOTTO_API sotto_status sotto_synthetic_write(const char *shape, const char *out_
                                              sotto_error *err);
 SOTTO_API const char  *sotto_synthetic_shape_at(size_t i); /* NULL past the end */
 
-/* What this machine can do at most, measured now on the model's threads for about a quarter of a second each. */
+/* What this machine can do at most, measured now for about a quarter of a second each: on the model's threads, or
+ * without a model on so many (0: the physical cores), with the kernel level `cpu` (NULL: the best). */
 typedef struct sotto_ceiling {
-    double read_gbps;   /* plain reading of memory much larger than the caches, 1e9 bytes/s */
+    double read_gbps;   /* reading of memory much larger than the caches, in the fastest of several ways, 1e9 bytes/s */
     double int8_gmacs;  /* 1e9 multiply-accumulates/s in registers with the best int8 instruction in use */
     double float_gmacs; /* the same in f32 */
+    double bf16_gmacs;  /* and of bf16 with sums in f32; where there is no such instruction, that of f32 */
 } sotto_ceiling;
 SOTTO_API sotto_status sotto_ceiling_measure(sotto_model *model, sotto_ceiling *out, sotto_error *err);
+SOTTO_API sotto_status sotto_ceiling_measure_machine(int32_t threads, const char *cpu, sotto_ceiling *out,
+                                                     sotto_error *err);
 /* Bytes of the cache that are read to decode one token at this depth. */
 SOTTO_API uint64_t sotto_session_cache_read_bytes(const sotto_session *s, int32_t depth);
 

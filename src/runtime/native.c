@@ -15,7 +15,7 @@ static uint64_t fingerprint(const sotto_checkpoint *c) {
     return h;
 }
 
-static sotto_status choose_kernels(sotto_model *m, const char *level, sotto_error *err) {
+sotto_status sotto_kernels_choose(sotto_kernels *k, const char *level, sotto_error *err) {
     uint32_t flags = sotto_cpu_flags(), allowed;
     if (level) {
         if (!sotto_kernels_level(level, &allowed))
@@ -25,13 +25,13 @@ static sotto_status choose_kernels(sotto_model *m, const char *level, sotto_erro
                               level);
         flags &= allowed;
     }
-    sotto_kernels_init(&m->kernels, flags);
+    sotto_kernels_init(k, flags);
     return SOTTO_OK;
 }
 
 static sotto_status open_model(sotto_model *m, const char *path, const sotto_model_options *o, bool look_only,
                                sotto_error *err) {
-    SOTTO_TRY(choose_kernels(m, o->cpu, err));
+    SOTTO_TRY(sotto_kernels_choose(&m->kernels, o->cpu, err));
     SOTTO_TRY(sotto_checkpoint_open(&m->checkpoint, path, &(sotto_checkpoint_options){.no_map = o->no_map}, err));
     SOTTO_TRY(sotto_transformer_open(&m->transformer, m->checkpoint, err));
     const sotto_transformer *t = m->transformer;
