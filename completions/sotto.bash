@@ -15,6 +15,7 @@ _sotto() {
     --cache-type) COMPREPLY=($(compgen -W 'f16 q8_0 f32' -- "$word")) ;;
     --bits) COMPREPLY=($(compgen -W '4 8 16' -- "$word")) ;;
     --logits) COMPREPLY=($(compgen -W 'all last' -- "$word")) ;;
+    --lookup) COMPREPLY=($(compgen -W 'auto on off' -- "$word")) ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$word")) ;;
     --resume) COMPREPLY=($(compgen -W 'last' -- "$word")) ;;
     help) COMPREPLY=($(compgen -W 'run chat talk convert export inspect bench quality history' -- "$word")) ;;

@@ -76,7 +76,7 @@ typedef struct sotto_cli_settings {
     const char     *prompt, *system, *grammar, *json_schema; /* request */
     bool            raw, thinking, ignore_end, slide, tools, no_tools, dry_run_tools;
     const char     *tool_choice, *tools_file;
-    int32_t         max_tokens, logprobs;
+    int32_t         max_tokens, logprobs, lookup;
     sotto_cli_texts stops, biases;
     sotto_sampling  sampling; /* only the fields that were given */
 

@@ -66,6 +66,7 @@ const sotto_cli_option sotto_cli_options[] = {
     INT("logprobs", 0, logprobs, SOTTO_VERB_RUN, 0, 20, "with --json: logprobs, and N alternatives"),
     FLAG("ignore-end", 0, ignore_end, ASK, "go on after the model's end token"),
     FLAG("slide", 0, slide, ASK, "when the context is full, drop the oldest turns"),
+    CHOICE("lookup", lookup, ASK, "auto on off", "guess what repeats: auto, on or off; answers are the same"),
 
     HEADING("Tools: timers, reminders, lists, memories, sums, units, clock, dice", ASK),
     FLAG("tools", 0, tools, ASK, "offer them to the model (the starter model always has them)"),

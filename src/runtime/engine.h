@@ -7,6 +7,9 @@
 
 typedef struct sotto_engine {
     int32_t batch; /* tokens computed together where nobody says how many */
+    /* What each token more in a pass costs, by a pass for one, as measured for passes of 2 to 8 (docs/speed.md); 0:
+     * such passes are not equal, bit for bit, to as many of one token. */
+    double (*guess_cost)(const sotto_model *m);
     /* Fill what `m` computes with, its checkpoint, and its info. `look_only`: nothing will be computed. Options are
      * checked; what was opened when it fails, `close` closes. */
     sotto_status (*open)(sotto_model *m, const char *path, const sotto_model_options *o, bool look_only,
