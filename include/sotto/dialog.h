@@ -66,6 +66,7 @@ typedef struct sotto_dialog_answer {
     size_t       n_prompt, n_cached, n_tokens; /* of the last answer of the model in this turn, as what follows */
     double       prefill_ms, first_token_ms, decode_ms; /* the first token's since the prompt began to be computed */
     int32_t      n_dropped; /* by sliding while it was drawn */
+    size_t       n_proposed, n_accepted; /* guesses that were computed, and that came true: sotto_lookup_use */
 } sotto_dialog_answer;
 
 /* Compute what is sure of the next user turn: `said` is how it begins, "" that nothing is known yet. Nothing is added,

@@ -266,6 +266,14 @@ typedef enum sotto_tool_choice {
     SOTTO_TOOLS_NAMED     /* the answer is a call of tool_name */
 } sotto_tool_choice;
 
+/* Whether what may come next is guessed from what has been said before, and guesses are computed in one pass with the
+ * token before them. The answer is the same; where text repeats it comes faster. Not with a Core ML package. */
+typedef enum sotto_lookup_use {
+    SOTTO_LOOKUP_AUTO, /* as far as guesses have lately come true often enough to pay */
+    SOTTO_LOOKUP_ON,   /* whenever there is something to guess from */
+    SOTTO_LOOKUP_OFF
+} sotto_lookup_use;
+
 typedef struct sotto_generate_options {
     const sotto_sampling *sampling;   /* NULL: the model's defaults */
     int32_t               max_tokens; /* -1: until the end or the context is full */
@@ -280,6 +288,9 @@ typedef struct sotto_generate_options {
     const int32_t        *turns;
     size_t                n_turns;
     const volatile int   *cancel;     /* stops when it becomes non-zero; may be NULL */
+    sotto_lookup_use      lookup;
+    float                 lookup_cost; /* with AUTO: what each token more in a pass costs here, by a pass for one; 0:
+                                          the engine's own figure */
     const sotto_grammar  *grammar;    /* the answer's form; it ends where the grammar ends. NULL: free */
     /* The prompt's sotto_chat_params.tools: calls of them are found in the answer, and are not part of its text. Not
      * together with a grammar. UNSUPPORTED: a schema that calls cannot be held to while they are written; loose_calls
@@ -327,6 +338,9 @@ typedef struct sotto_generation {
     size_t         n_calls;
     uint64_t       seed;     /* that was used */
     double         decode_ms; /* spent in model and sampler since the first token */
+    size_t         n_passes;   /* of the model, for the tokens after the first; */
+    size_t         n_proposed; /* the guesses that were computed in them, */
+    size_t         n_accepted; /* and those that came true: tokens without a pass */
 } sotto_generation;
 SOTTO_API void sotto_generator_result(const sotto_generator *g, sotto_generation *out);
 
@@ -353,13 +367,17 @@ SOTTO_API sotto_status sotto_synthetic_write(const char *shape, const char *out_
                                              sotto_error *err);
 SOTTO_API const char  *sotto_synthetic_shape_at(size_t i); /* NULL past the end */
 
-/* What this machine can do at most, measured now on the model's threads for about a quarter of a second each. */
+/* What this machine can do at most, measured now for about a quarter of a second each: on the model's threads, or
+ * without a model on so many (0: the physical cores), with the kernel level `cpu` (NULL: the best). */
 typedef struct sotto_ceiling {
-    double read_gbps;   /* plain reading of memory much larger than the caches, 1e9 bytes/s */
+    double read_gbps;   /* reading of memory much larger than the caches, in the fastest of several ways, 1e9 bytes/s */
     double int8_gmacs;  /* 1e9 multiply-accumulates/s in registers with the best int8 instruction in use */
     double float_gmacs; /* the same in f32 */
+    double bf16_gmacs;  /* and of bf16 with sums in f32; where there is no such instruction, that of f32 */
 } sotto_ceiling;
 SOTTO_API sotto_status sotto_ceiling_measure(sotto_model *model, sotto_ceiling *out, sotto_error *err);
+SOTTO_API sotto_status sotto_ceiling_measure_machine(int32_t threads, const char *cpu, sotto_ceiling *out,
+                                                     sotto_error *err);
 /* Bytes of the cache that are read to decode one token at this depth. */
 SOTTO_API uint64_t sotto_session_cache_read_bytes(const sotto_session *s, int32_t depth);
 

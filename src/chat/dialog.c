@@ -120,6 +120,8 @@ static sotto_status draw(turn_run *t, sotto_generator *g, uint64_t start, sotto_
     t->out.finish = status == SOTTO_CANCELLED ? SOTTO_FINISH_CANCELLED : result.finish;
     t->out.n_tokens = result.n_tokens;
     t->out.decode_ms = result.decode_ms;
+    t->out.n_proposed = result.n_proposed;
+    t->out.n_accepted = result.n_accepted;
     return SOTTO_OK;
 }
 

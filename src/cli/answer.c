@@ -15,6 +15,7 @@ static sotto_generate_options generate_options(const sotto_cli_chat *chat) {
     o.ignore_end = s->ignore_end;
     o.top_logprobs = s->logprobs;
     o.slide = s->slide;
+    o.lookup = (sotto_lookup_use)s->lookup;
     o.grammar = chat->engine.grammar;
     if (chat->engine.tools && s->tool_choice && strcmp(s->tool_choice, "auto") != 0) {
         o.tool_choice = strcmp(s->tool_choice, "required") == 0 ? SOTTO_TOOLS_REQUIRED : SOTTO_TOOLS_NAMED;
@@ -174,6 +175,8 @@ static sotto_status draw_raw(sotto_cli_chat *chat, sotto_generator *g, uint64_t 
     f->finish = status == SOTTO_CANCELLED ? SOTTO_FINISH_CANCELLED : result.finish;
     f->n_tokens = result.n_tokens;
     f->decode_ms = result.decode_ms;
+    f->n_proposed = result.n_proposed;
+    f->n_accepted = result.n_accepted;
     return SOTTO_OK;
 }
 
@@ -237,12 +240,13 @@ json_t *sotto_cli_answer_json(const sotto_cli_chat *chat) {
     const sotto_cli_answer    *last = &chat->last;
     const sotto_dialog_answer *a = &last->figures;
     json_t                    *doc = json_pack(
-        "{s:o, s:O, s:s, s:b, s:{s:I, s:I, s:I, s:I}, s:{s:f, s:f, s:f, s:f, s:f, s:I}}", "text",
+        "{s:o, s:O, s:s, s:b, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:f, s:f, s:f, s:f, s:f, s:I}}", "text",
         sotto_cli_json_text(last->text.data ? last->text.data : "", last->text.len), "tokens", last->tokens,
         "finish_reason", last->chosen ? "tool_calls" : finish_name(a->finish), "context_full",
         a->finish == SOTTO_FINISH_CONTEXT, "usage", "prompt_tokens", (json_int_t)a->n_prompt, "completion_tokens",
         (json_int_t)a->n_tokens, "total_tokens", (json_int_t)(a->n_prompt + a->n_tokens), "cached_tokens",
-        (json_int_t)a->n_cached, "timings", "load_ms", chat->engine.load_ms, "prefill_ms", a->prefill_ms,
+        (json_int_t)a->n_cached, "lookup", "proposed", (json_int_t)a->n_proposed, "accepted",
+        (json_int_t)a->n_accepted, "timings", "load_ms", chat->engine.load_ms, "prefill_ms", a->prefill_ms,
         "prefill_tokens_per_s", per_second((double)a->n_prompt - (double)a->n_cached, a->prefill_ms),
         "decode_tokens_per_s", sotto_cli_answer_speed(a), "first_token_ms", a->first_token_ms,
         "peak_rss_bytes", (json_int_t)sotto_peak_rss_bytes());

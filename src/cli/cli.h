@@ -39,7 +39,8 @@ enum {
     SOTTO_VERB_HISTORY_EXPORT = 1 << 13,
     SOTTO_VERB_HISTORY_DELETE = 1 << 14,
     SOTTO_VERB_TALK = 1 << 15,
-    SOTTO_VERB_ALL = (1 << 16) - 1
+    SOTTO_VERB_CEILING = 1 << 16,
+    SOTTO_VERB_ALL = (1 << 17) - 1
 };
 
 #define SOTTO_CLI_STARTER "sotto-starter-q4_0.gguf" /* the model of a command line without -m */
@@ -75,7 +76,7 @@ typedef struct sotto_cli_settings {
     const char     *prompt, *system, *grammar, *json_schema; /* request */
     bool            raw, thinking, ignore_end, slide, tools, no_tools, dry_run_tools;
     const char     *tool_choice, *tools_file;
-    int32_t         max_tokens, logprobs;
+    int32_t         max_tokens, logprobs, lookup;
     sotto_cli_texts stops, biases;
     sotto_sampling  sampling; /* only the fields that were given */
 
@@ -133,6 +134,7 @@ int sotto_cmd_inspect_tokens(const sotto_cli_settings *s);
 int sotto_cmd_inspect_logits(const sotto_cli_settings *s);
 int sotto_cmd_inspect_memory(const sotto_cli_settings *s);
 int sotto_cmd_bench(const sotto_cli_settings *s);
+int sotto_cmd_bench_ceiling(const sotto_cli_settings *s);
 int sotto_cmd_quality(const sotto_cli_settings *s);
 int sotto_cmd_talk(const sotto_cli_settings *s);
 int sotto_cmd_history(const sotto_cli_settings *s);

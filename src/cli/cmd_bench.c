@@ -1,14 +1,11 @@
 /* sotto bench: how fast a model is read (prefill) and written (decode), beside what this machine can do.
  *
  * A test: the session is brought to its depth (not timed), then `tokens` tokens are computed together
- * (prefill) or one by one (decode). It is run once to warm up and then --repeat times. Just before, the
- * machine's ceilings are measured three times and the median taken, because clock speeds and neighbours
- * change. */
+ * (prefill) or one by one (decode). It is run once to warm up and then --repeat times. Before and after each
+ * run the machine's ceilings are measured and the medians taken, because clock speeds and neighbours change. */
 #include "cli/bench.h"
 
 #include <stdlib.h>
-
-enum { CEILING_RUNS = 3, REPEATS_MAX = 1000 };
 
 typedef struct bench {
     const sotto_cli_settings *s;
@@ -16,7 +13,7 @@ typedef struct bench {
     int32_t            context_length; /* the model's */
     sotto_cli_engine   e;
     sotto_model_info   info;
-    bool               in_float; /* weights are multiplied as floats, not as int8 */
+    sotto_bench_peak   peak; /* that the weights' type is bound by */
     int32_t           *ids;      /* [depth + tokens of the longest test] */
     sotto_bench_report report;
     sotto_error        err;
@@ -36,29 +33,7 @@ static int32_t largest(sotto_cli_list list) {
     return most;
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double sort_median(double *v, size_t n) {
-    qsort(v, n, sizeof *v, by_value);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 /* ---- a test -------------------------------------------------------------------------------------------- */
-
-static sotto_status measure_ceiling(bench *b, sotto_ceiling *out) {
-    double read[CEILING_RUNS], int8[CEILING_RUNS], real[CEILING_RUNS];
-    for (int i = 0; i < CEILING_RUNS; i++) {
-        sotto_ceiling c;
-        SOTTO_TRY(sotto_ceiling_measure(b->e.model, &c, &b->err));
-        read[i] = c.read_gbps, int8[i] = c.int8_gmacs, real[i] = c.float_gmacs;
-    }
-    *out = (sotto_ceiling){sort_median(read, CEILING_RUNS), sort_median(int8, CEILING_RUNS),
-                           sort_median(real, CEILING_RUNS)};
-    return SOTTO_OK;
-}
 
 static sotto_status go_to_depth(bench *b, int32_t depth) {
     if (depth == 0) return sotto_session_rewind(b->e.session, 0, &b->err);
@@ -76,32 +51,42 @@ static sotto_status run_once(bench *b, const sotto_bench_result *t, double *toke
     return SOTTO_OK;
 }
 
-static sotto_status run_test(bench *b, sotto_bench_result *t) {
-    double speed[REPEATS_MAX], ignored;
-    char   label[64];
+/* The runs, and around each of them what the machine can do in these seconds. */
+static sotto_status run_and_measure(bench *b, const sotto_bench_result *t, double *speed, sotto_ceiling *around) {
+    char               label[64];
     sotto_cli_progress progress;
     (void)snprintf(label, sizeof label, "%s %d @ %d", t->decode ? "decode" : "prefill", t->tokens, t->depth);
-    SOTTO_TRY(measure_ceiling(b, &t->machine));
     sotto_cli_progress_begin(&progress, b->s, label, "runs");
-    sotto_status status = run_once(b, t, &ignored);
+    sotto_status status = run_once(b, t, &speed[0]); /* to warm up */
+    if (!status) status = sotto_ceiling_measure(b->e.model, &around[0], &b->err);
     for (int32_t i = 0; i < t->repeats && !status; i++) {
         status = run_once(b, t, &speed[i]);
+        if (!status) status = sotto_ceiling_measure(b->e.model, &around[i + 1], &b->err);
         if (!sotto_cli_progress_step(&progress, (uint64_t)i + 1, (uint64_t)t->repeats) && !status)
             status = sotto_fail(&b->err, SOTTO_CANCELLED, "interrupted");
     }
     sotto_cli_progress_end(&progress);
-    SOTTO_TRY(status);
-    t->median = sort_median(speed, (size_t)t->repeats);
-    t->min = speed[0];
-    t->max = speed[t->repeats - 1];
+    return status;
+}
+
+static sotto_status run_test(bench *b, sotto_bench_result *t) {
+    double              speed[SOTTO_BENCH_REPEATS_MAX];
+    sotto_ceiling       around[SOTTO_BENCH_REPEATS_MAX + 1];
+    sotto_bench_ceiling machine;
+    SOTTO_TRY(run_and_measure(b, t, speed, around));
+    t->speed = sotto_bench_range_of(speed, (size_t)t->repeats);
+    sotto_bench_ceiling_of(&machine, around, (size_t)t->repeats + 1);
+    t->machine = (sotto_ceiling){machine.read.median, machine.int8.median, machine.f32.median, machine.bf16.median};
     if (t->decode) {
         uint64_t cache = sotto_session_cache_read_bytes(b->e.session, t->depth + t->tokens / 2); /* halfway */
         t->bytes_per_token = (double)(b->info.decode_bytes + cache);
-        t->rate = t->bytes_per_token * t->median / 1e9;
+        t->rate = t->bytes_per_token * t->speed.median / 1e9;
         t->ceiling = t->machine.read_gbps;
     } else {
-        t->rate = (double)b->info.prefill_macs * t->median / 1e9;
-        t->ceiling = b->in_float ? t->machine.float_gmacs : t->machine.int8_gmacs;
+        t->rate = (double)b->info.prefill_macs * t->speed.median / 1e9;
+        t->ceiling = b->peak == SOTTO_PEAK_INT8   ? t->machine.int8_gmacs
+                     : b->peak == SOTTO_PEAK_BF16 ? t->machine.bf16_gmacs
+                                                  : t->machine.float_gmacs;
     }
     return SOTTO_OK;
 }
@@ -133,7 +118,7 @@ static int look_at_model(bench *b) {
         double bytes = json_number_value(json_object_get(type, "bytes"));
         if (bytes <= most) continue;
         most = bytes;
-        b->in_float = strchr("fb", name[0]) != NULL; /* "f32", "bf16"; of a package "fp16" */
+        b->peak = name[0] == 'b' ? SOTTO_PEAK_BF16 : name[0] == 'f' ? SOTTO_PEAK_F32 : SOTTO_PEAK_INT8;
     }
     json_decref(doc);
     sotto_bytes_free(&text);

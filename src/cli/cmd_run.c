@@ -57,9 +57,10 @@ static int print_answer(const sotto_cli_chat *run) {
     if (text->len && text->data[text->len - 1] != '\n') (void)putchar('\n');
     if (s->stats)
         sotto_cli_note(
-            s, "%zu prompt tokens (%zu from the cache) in %.0f ms, %zu answer tokens, %.1f tokens/s",
+            s, "%zu prompt tokens (%zu from the cache) in %.0f ms, %zu answer tokens, %.1f tokens/s, "
+            "%zu of %zu guesses came true",
             a->n_prompt, a->n_cached, a->prefill_ms, a->n_tokens,
-            sotto_cli_answer_speed(a));
+            sotto_cli_answer_speed(a), a->n_accepted, a->n_proposed);
     return SOTTO_EXIT_OK;
 }
 

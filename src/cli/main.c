@@ -58,7 +58,12 @@ static const sotto_cli_verb verbs[] = {
     {"bench", SOTTO_VERB_BENCH, 0, sotto_cmd_bench, "speed, beside what this machine can do at most",
      "sotto bench -m MODEL | --synthetic SHAPE [options]",
      "  sotto bench -m gemma.gguf\n"
-     "  sotto bench --synthetic gemma-2b -p 512 -n 128 -d 0,4096 -t 1,2 --json\n"},
+     "  sotto bench --synthetic gemma-2b -p 512 -n 128 -d 0,4096 -t 1,2 --json\n"
+     "  sotto bench ceiling                                 (see sotto bench ceiling --help)\n"},
+    {"bench ceiling", SOTTO_VERB_CEILING, 0, sotto_cmd_bench_ceiling, "what this machine can do at most",
+     "sotto bench ceiling [options]",
+     "  sotto bench ceiling\n"
+     "  sotto bench ceiling -t 1,2,4,8 -r 9 --csv > machine.csv\n"},
     {"history", SOTTO_VERB_HISTORY, 0, sotto_cmd_history, "the conversations that were kept",
      "sotto history [options]",
      "  sotto history                                       the latest first\n"

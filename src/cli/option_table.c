@@ -12,7 +12,8 @@
 #define HISTORY                                                                                              \
     (SOTTO_VERB_HISTORY | SOTTO_VERB_HISTORY_SHOW | SOTTO_VERB_HISTORY_SEARCH | SOTTO_VERB_HISTORY_EXPORT |  \
      SOTTO_VERB_HISTORY_DELETE)
-#define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT | HISTORY))
+#define MEASURE (SOTTO_VERB_BENCH | SOTTO_VERB_CEILING)
+#define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT | SOTTO_VERB_CEILING | HISTORY))
 
 #define HEADING(text, verb_set) {.help = text, .verbs = (verb_set)}
 #define ROW(text, ch, type, field, verb_set, label, about, low, high, words)                                 \
@@ -40,7 +41,7 @@ const sotto_cli_option sotto_cli_options[] = {
     HEADING("Model", ANY_MODEL),
     TEXT("model", 'm', model, ANY_MODEL, "PATH", "GGUF file, Hugging Face folder or .mlpackage"),
     INT("threads", 't', threads, LOAD, 1, THREADS_MAX, "threads (the physical cores)"),
-    TEXT("cpu", 0, cpu, LOAD | SOTTO_VERB_BENCH, "LEVEL", "highest of ref avx2 avx512vnni neon dotprod i8mm"),
+    TEXT("cpu", 0, cpu, LOAD | MEASURE, "LEVEL", "highest of ref avx2 avx512vnni neon dotprod i8mm"),
     FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH, "read the file instead of mapping it"),
     TEXT("chat-format", 0, chat_format, ASK, "NAME", "chat format, where the model's is not known"),
 
@@ -65,6 +66,7 @@ const sotto_cli_option sotto_cli_options[] = {
     INT("logprobs", 0, logprobs, SOTTO_VERB_RUN, 0, 20, "with --json: logprobs, and N alternatives"),
     FLAG("ignore-end", 0, ignore_end, ASK, "go on after the model's end token"),
     FLAG("slide", 0, slide, ASK, "when the context is full, drop the oldest turns"),
+    CHOICE("lookup", lookup, ASK, "auto on off", "guess what repeats: auto, on or off; answers are the same"),
 
     HEADING("Tools: timers, reminders, lists, memories, sums, units, clock, dice", ASK),
     FLAG("tools", 0, tools, ASK, "offer them to the model (the starter model always has them)"),
@@ -162,12 +164,13 @@ const sotto_cli_option sotto_cli_options[] = {
     LIST("tokens", 0, ids, SOTTO_VERB_LOGITS, 0, INT_MAX_D, "token ids, separated by commas"),
     FLAG("last", 0, last, SOTTO_VERB_LOGITS, "only the logits after the last token"),
 
-    HEADING("Tests", SOTTO_VERB_BENCH),
+    HEADING("Tests", MEASURE),
     LIST("prefill", 'p', prefill, SOTTO_VERB_BENCH, 0, 1e6, "prompt lengths (512); 0: no prefill"),
     LIST("decode", 'n', decode, SOTTO_VERB_BENCH, 0, 1e6, "answer lengths (128); 0: no decode"),
     LIST("depth", 'd', depth, SOTTO_VERB_BENCH, 0, 1e7, "tokens in the context before (0)"),
     LIST("threads", 't', threads_list, SOTTO_VERB_BENCH, 1, THREADS_MAX, "threads (the physical cores)"),
-    INT("repeat", 'r', repeat, SOTTO_VERB_BENCH, 1, 1000, "times each test is measured (5)"),
+    LIST("threads", 't', threads_list, SOTTO_VERB_CEILING, 1, THREADS_MAX, "threads (1, 2, 4, ..., all cores)"),
+    INT("repeat", 'r', repeat, MEASURE, 1, 1000, "times each test is measured (5)"),
 
     HEADING("What to measure", SOTTO_VERB_QUALITY),
     TEXT("against", 0, against, SOTTO_VERB_QUALITY, "PATH", "the reference: another form of the same model"),
@@ -178,7 +181,7 @@ const sotto_cli_option sotto_cli_options[] = {
 
     HEADING("Output", SOTTO_VERB_ALL),
     FLAG("json", 0, json, SOTTO_VERB_ALL, "JSON on standard output"),
-    FLAG("csv", 0, csv, SOTTO_VERB_BENCH, "comma-separated values on standard output"),
+    FLAG("csv", 0, csv, MEASURE, "comma-separated values on standard output"),
     FLAG("stats", 0, stats, ASK, "figures of each answer on standard error"),
     FLAG("trace", 0, talk.trace, TALK, "states and events as they come, and their table first"),
     FLAG("quiet", 'q', quiet, SOTTO_VERB_ALL, "nothing but results and errors"),

@@ -132,6 +132,7 @@ typedef struct sotto_kernels {
     /* For benchmarks: `rounds` rounds (at least 1) of the level's best multiply-accumulate in registers; the
      * multiply-accumulates done. */
     uint64_t (*peak_int8)(uint64_t rounds);
+    uint64_t (*peak_bf16)(uint64_t rounds); /* of a level without such instructions: peak_f32, as weights are widened */
     uint64_t (*peak_f32)(uint64_t rounds);
 } sotto_kernels;
 
@@ -148,12 +149,19 @@ void sotto_kernels_init_avx512vnni(sotto_kernels *k);
 void sotto_kernels_init_neon(sotto_kernels *k);
 void sotto_kernels_init_dotprod(sotto_kernels *k);
 void sotto_kernels_init_i8mm(sotto_kernels *k);
-/* The same for peak_int8 and peak_f32 (peak_*.c). */
+/* The same for the peaks (peak_*.c). */
 void sotto_kernels_init_peak_ref(sotto_kernels *k);
 void sotto_kernels_init_peak_avx2(sotto_kernels *k);
 void sotto_kernels_init_peak_avx512vnni(sotto_kernels *k);
+void sotto_kernels_init_peak_avx512bf16(sotto_kernels *k);
 void sotto_kernels_init_peak_neon(sotto_kernels *k);
 void sotto_kernels_init_peak_dotprod(sotto_kernels *k);
 void sotto_kernels_init_peak_i8mm(sotto_kernels *k);
+void sotto_kernels_init_peak_bf16(sotto_kernels *k);
+
+/* For benchmarks: read n bytes, whole SOTTO_PEAK_READ_STEP, at the speed of the memory; their sum. Which way is the
+ * fastest depends on the machine: bit 0 asks for bytes ahead as the products do, bit 1 reads four streams at once. */
+enum { SOTTO_PEAK_READ_WAYS = 4, SOTTO_PEAK_READ_STEP = 1024 };
+uint64_t sotto_peak_read(const void *p, size_t n, int way);
 
 #endif

@@ -7,6 +7,9 @@
 
 typedef struct sotto_engine {
     int32_t batch; /* tokens computed together where nobody says how many */
+    /* What each token more in a pass costs, by a pass for one, as measured for passes of 2 to 8 (docs/speed.md); 0:
+     * such passes are not equal, bit for bit, to as many of one token. */
+    double (*guess_cost)(const sotto_model *m);
     /* Fill what `m` computes with, its checkpoint, and its info. `look_only`: nothing will be computed. Options are
      * checked; what was opened when it fails, `close` closes. */
     sotto_status (*open)(sotto_model *m, const char *path, const sotto_model_options *o, bool look_only,
@@ -36,6 +39,11 @@ bool sotto_package_is(const char *path); /* by its name */
  * is none. */
 sotto_status sotto_package_look(const char *path, json_t **doc, sotto_checkpoint **tokenizer, sotto_error *no_tokenizer,
                                 sotto_error *err);
+
+/* 0 threads become the physical cores; INVALID: out of range. */
+sotto_status sotto_threads_resolve(int32_t *threads, sotto_error *err);
+/* The kernels of this processor up to a named level; NULL: the best. */
+sotto_status sotto_kernels_choose(sotto_kernels *k, const char *level, sotto_error *err);
 
 /* The engine of `path` chosen and opened, options checked. What is open when it fails, sotto_model_close closes. */
 sotto_status sotto_model_open_engine(sotto_model *m, const char *path, const sotto_model_options *o, bool look_only,

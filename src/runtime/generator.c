@@ -4,11 +4,13 @@
  *
  * A token is appended when the next one is asked for, so that the last one is never computed in vain. So the
  * session holds the prompt and every token of the answer but the last, or, where an end token came, every one;
- * the end token itself is never appended. Text that may be the beginning of a stop string is held back until
- * that is known. */
+ * the end token itself is never appended. What is guessed and computed ahead (lookup.h) the session keeps to itself
+ * until the sampler has chosen it. Text that may be the beginning of a stop string is held back until that is
+ * known. */
 #include <stdlib.h>
 
-#include "runtime/session.h"
+#include "runtime/engine.h"
+#include "runtime/lookup.h"
 
 /* STOPS_MAX and STOP_BYTES_MAX bound the search for stops, which is of the order of their product per
  * token. */
@@ -31,6 +33,9 @@ struct sotto_generator {
     int32_t               *tokens;      /* the answer so far... */
     size_t                 n_tokens, cap_tokens;
     size_t                 n_appended; /* ...and how much of it is in the session: all, or all but the last */
+    bool                   guesses;
+    sotto_lookup           lookup;
+    size_t                 n_passes, n_proposed, n_accepted;
     sotto_logprob          top[TOP_LOGPROBS_MAX];
     sotto_finish           finish;
     uint64_t               decode_ns;
@@ -139,6 +144,14 @@ static sotto_status open_constraint(sotto_generator *g, const sotto_grammar *gra
     return sotto_constraint_open(&g->constraint, grammar, vocabulary, g->n_vocab, !g->decoder.started, err);
 }
 
+static void open_lookup(sotto_generator *g) {
+    const sotto_generate_options *o = &g->options;
+    double                        cost = g->session->model->engine->guess_cost(g->session->model);
+    g->guesses = cost > 0 && o->lookup != SOTTO_LOOKUP_OFF;
+    if (o->lookup_cost > 0) cost = (double)o->lookup_cost;
+    sotto_lookup_init(&g->lookup, o->lookup == SOTTO_LOOKUP_ON ? 0 : cost);
+}
+
 sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const sotto_generate_options *opt,
                                   sotto_error *err) {
     sotto_generate_options o = opt ? *opt : sotto_generate_options_default();
@@ -155,6 +168,7 @@ sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const
     g->options.top_logprobs = SOTTO_MIN(o.top_logprobs, g->n_vocab);
     sotto_status status = allocate(g, s->model) ? open_sampler(g, s->model, o.sampling, err)
                                                 : sotto_fail_memory(err, "a generator");
+    open_lookup(g);
     if (status == SOTTO_OK) status = open_constraint(g, o.grammar, err);
     if (status == SOTTO_OK) status = sotto_calls_open(&g->calls, s->model, &o, g->n_vocab, !g->decoder.started, err);
     if (status != SOTTO_OK) {
@@ -255,6 +269,25 @@ static sotto_status finish(sotto_generator *g, sotto_finish why, sotto_piece *pi
 
 /* ---- stepping ------------------------------------------------------------------------------------------ */
 
+/* Append a token, from what was guessed if it is there; else with new guesses, but none beyond the answer's end. */
+static sotto_status append(sotto_generator *g, int32_t token, sotto_error *err) {
+    size_t  n;
+    int32_t n_guesses = 0, most = SOTTO_AHEAD_MAX;
+    if (sotto_session_take_guess(g->session, token)) {
+        g->n_accepted++;
+        return SOTTO_OK;
+    }
+    if (g->options.max_tokens >= 0)
+        most = (int32_t)SOTTO_MIN((size_t)most, (size_t)g->options.max_tokens - g->n_tokens - 1);
+    const int32_t *ids = sotto_session_tokens(g->session, &n);
+    most = SOTTO_MIN(most, sotto_session_context(g->session) - (int32_t)n - 1);
+    if (g->guesses) n_guesses = sotto_lookup_guess(&g->lookup, ids, n, token, most);
+    SOTTO_TRY(sotto_session_append_guessing(g->session, token, g->lookup.guesses, n_guesses, err));
+    g->n_passes++;
+    g->n_proposed += (size_t)n_guesses;
+    return SOTTO_OK;
+}
+
 /* Append the token picked last, sliding if there is no room for it. *full: no room, and sliding is off. */
 static sotto_status advance(sotto_generator *g, sotto_piece *piece, bool *full, sotto_error *err) {
     size_t n, context = (size_t)sotto_session_context(g->session);
@@ -265,7 +298,7 @@ static sotto_status advance(sotto_generator *g, sotto_piece *piece, bool *full, 
         if ((*full = !g->options.slide)) return SOTTO_OK;
         SOTTO_TRY(slide(g, (int32_t)n, &piece->n_dropped, err));
     }
-    SOTTO_TRY(sotto_session_append(g->session, &g->tokens[g->n_appended], 1, err));
+    SOTTO_TRY(append(g, g->tokens[g->n_appended], err));
     g->n_appended++;
     return SOTTO_OK;
 }
@@ -313,6 +346,7 @@ static sotto_status pick(sotto_generator *g, const float *logits, int32_t *token
 
 static sotto_status emit(sotto_generator *g, int32_t token, const float *logits, sotto_piece *piece,
                          sotto_error *err) {
+    sotto_lookup_see(&g->lookup, token);
     bool ok = keep_token(g, token) && (g->calls ? sotto_calls_push(g->calls, &g->decoder, token, &g->held)
                                                 : sotto_decoder_push(&g->decoder, token, &g->held));
     if (!ok || !release(g)) return sotto_fail_memory(err, "the text of an answer");
@@ -373,5 +407,8 @@ void sotto_generator_result(const sotto_generator *g, sotto_generation *out) {
         .calls = g->calls ? sotto_calls_list(g->calls, &(size_t){0}) : NULL,
         .n_calls = g->n_calls,
         .decode_ms = (double)g->decode_ns / 1e6,
+        .n_passes = g->n_passes,
+        .n_proposed = g->n_proposed,
+        .n_accepted = g->n_accepted,
     };
 }

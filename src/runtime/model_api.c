@@ -25,12 +25,16 @@ static sotto_status choose_chat_format(sotto_model *m, const char *name, sotto_e
     return status;
 }
 
+sotto_status sotto_threads_resolve(int32_t *threads, sotto_error *err) {
+    if (*threads == 0) *threads = sotto_cpu_physical_cores();
+    if (*threads >= 1 && *threads <= THREADS_MAX) return SOTTO_OK;
+    return sotto_fail(err, SOTTO_INVALID, "%d threads: choose 1 to %d", (int)*threads, (int)THREADS_MAX);
+}
+
 sotto_status sotto_model_open_engine(sotto_model *m, const char *path, const sotto_model_options *o, bool look_only,
                                      sotto_error *err) {
     sotto_model_options full = *o;
-    if (full.threads == 0) full.threads = sotto_cpu_physical_cores();
-    if (full.threads < 1 || full.threads > THREADS_MAX)
-        return sotto_fail(err, SOTTO_INVALID, "%d threads: choose 1 to %d", (int)full.threads, (int)THREADS_MAX);
+    SOTTO_TRY(sotto_threads_resolve(&full.threads, err));
     m->engine = sotto_package_is(path) ? &sotto_engine_package : &sotto_engine_native;
     return m->engine->open(m, path, &full, look_only, err);
 }

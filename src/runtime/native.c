@@ -15,7 +15,7 @@ static uint64_t fingerprint(const sotto_checkpoint *c) {
     return h;
 }
 
-static sotto_status choose_kernels(sotto_model *m, const char *level, sotto_error *err) {
+sotto_status sotto_kernels_choose(sotto_kernels *k, const char *level, sotto_error *err) {
     uint32_t flags = sotto_cpu_flags(), allowed;
     if (level) {
         if (!sotto_kernels_level(level, &allowed))
@@ -25,13 +25,13 @@ static sotto_status choose_kernels(sotto_model *m, const char *level, sotto_erro
                               level);
         flags &= allowed;
     }
-    sotto_kernels_init(&m->kernels, flags);
+    sotto_kernels_init(k, flags);
     return SOTTO_OK;
 }
 
 static sotto_status open_model(sotto_model *m, const char *path, const sotto_model_options *o, bool look_only,
                                sotto_error *err) {
-    SOTTO_TRY(choose_kernels(m, o->cpu, err));
+    SOTTO_TRY(sotto_kernels_choose(&m->kernels, o->cpu, err));
     SOTTO_TRY(sotto_checkpoint_open(&m->checkpoint, path, &(sotto_checkpoint_options){.no_map = o->no_map}, err));
     SOTTO_TRY(sotto_transformer_open(&m->transformer, m->checkpoint, err));
     const sotto_transformer *t = m->transformer;
@@ -81,6 +81,9 @@ static void close_session(sotto_session *s) {
     sotto_workspace_close(s->workspace);
 }
 
+/* ref multiplies one value at a time: twice the tokens take twice the time. */
+static double guess_cost(const sotto_model *m) { return strcmp(m->kernels.name, "ref") == 0 ? 1.0 : 0.3; }
+
 static sotto_status run(sotto_session *s, const int32_t *tokens, int32_t n, int32_t n_logits, float *logits,
                         sotto_error *err) {
     const sotto_forward f = {.transformer = s->model->transformer,
@@ -108,6 +111,7 @@ static uint64_t read_bytes(const sotto_session *s, int32_t depth) {
     return sotto_kv_read_bytes(&s->model->transformer->config, s->kv.dtype, depth);
 }
 
-const sotto_engine sotto_engine_native = {.batch = 512, .open = open_model, .close = close_model, .budget = budget,
+const sotto_engine sotto_engine_native = {.batch = 512, .guess_cost = guess_cost,
+                                          .open = open_model, .close = close_model, .budget = budget,
                                           .session_open = open_session, .session_close = close_session, .run = run,
                                           .rewind = rewind_to, .mark = mark, .drop = drop, .read_bytes = read_bytes};

@@ -27,7 +27,8 @@ static sotto_status resolve(sotto_session_options *o, const sotto_session_option
 static void budget(sotto_memory *out, const sotto_model *m, const sotto_session_options *o) {
     m->engine->budget(m, o, out);
     out->context = o->context;
-    out->scratch_bytes += (uint64_t)m->info.n_vocab * sizeof(float) + (uint64_t)o->context * sizeof(int32_t);
+    out->scratch_bytes += (uint64_t)m->info.n_vocab * sizeof(float) * (SOTTO_AHEAD_MAX + 2) +
+                          (uint64_t)o->context * sizeof(int32_t);
     out->total_bytes = out->weights_bytes + out->cache_bytes + out->scratch_bytes;
 }
 
@@ -75,7 +76,8 @@ sotto_status sotto_session_open(sotto_session **out, sotto_model *model, const s
     if (status == SOTTO_OK) {
         s->tokens = calloc((size_t)s->options.context, sizeof *s->tokens);
         s->logits = calloc((size_t)model->info.n_vocab, sizeof *s->logits);
-        if (!s->tokens || !s->logits) status = sotto_fail_memory(err, "a session");
+        s->ahead_logits = calloc((size_t)model->info.n_vocab, sizeof *s->logits * (SOTTO_AHEAD_MAX + 1));
+        if (!s->tokens || !s->logits || !s->ahead_logits) status = sotto_fail_memory(err, "a session");
     }
     if (status != SOTTO_OK) {
         sotto_session_close(s);
@@ -90,6 +92,7 @@ void sotto_session_close(sotto_session *s) {
     s->model->engine->session_close(s);
     free(s->tokens);
     free(s->logits);
+    free(s->ahead_logits);
     free(s);
 }
 
@@ -113,20 +116,31 @@ static sotto_status check_tokens(const sotto_session *s, size_t at, const int32_
     return SOTTO_OK;
 }
 
+static sotto_status go_on(const sotto_session *s, size_t done, size_t n, sotto_error *err) {
+    if (sotto_flag_is_set(s->cancel) ||
+        (s->options.progress && !s->options.progress(s->options.progress_user, done, n)))
+        return sotto_fail(err, SOTTO_CANCELLED, "cancelled after %zu of %zu tokens", done, n);
+    return SOTTO_OK;
+}
+
+static sotto_status run_batch(sotto_session *s, const int32_t *ids, int32_t n, int32_t n_logits, float *logits,
+                              sotto_error *err) {
+    s->has_logits = false;
+    memmove(s->tokens + s->n, ids, (size_t)n * sizeof *ids);
+    SOTTO_TRY(s->model->engine->run(s, ids, n, n_logits, logits, err));
+    s->n += n;
+    return SOTTO_OK;
+}
+
 /* Evaluate checked tokens batch by batch. `all`: logits of every token, else NULL. What is done stays done. */
 static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, float *all, sotto_error *err) {
     size_t n_vocab = (size_t)s->model->info.n_vocab;
     for (size_t done = 0; done < n;) {
-        if (sotto_flag_is_set(s->cancel) ||
-            (s->options.progress && !s->options.progress(s->options.progress_user, done, n)))
-            return sotto_fail(err, SOTTO_CANCELLED, "cancelled after %zu of %zu tokens", done, n);
+        SOTTO_TRY(go_on(s, done, n, err));
         int32_t step = (int32_t)SOTTO_MIN((size_t)s->options.batch, n - done);
         bool    last = done + (size_t)step == n;
-        s->has_logits = false;
-        memmove(s->tokens + s->n, ids + done, (size_t)step * sizeof *ids);
-        SOTTO_TRY(s->model->engine->run(s, ids + done, step, all ? step : last ? 1 : 0,
-                                        all ? all + done * n_vocab : s->logits, err));
-        s->n += step;
+        SOTTO_TRY(run_batch(s, ids + done, step, all ? step : last ? 1 : 0, all ? all + done * n_vocab : s->logits,
+                            err));
         done += (size_t)step;
         if (last && all) memcpy(s->logits, all + (n - 1) * n_vocab, n_vocab * sizeof *all);
         s->has_logits = last;
@@ -135,15 +149,55 @@ static sotto_status evaluate(sotto_session *s, const int32_t *ids, size_t n, flo
     return SOTTO_OK;
 }
 
+/* What was guessed has not come. The engine forgets it; a window keeps enough before it (sotto_kv_set_mark). */
+static void forget_guesses(sotto_session *s) {
+    if (s->ahead) (void)s->model->engine->rewind(s, s->n);
+    s->ahead = 0;
+}
+
 sotto_status sotto_session_append(sotto_session *s, const int32_t *ids, size_t n, sotto_error *err) {
     SOTTO_TRY(check_tokens(s, (size_t)s->n, ids, n, err));
+    forget_guesses(s);
     return evaluate(s, ids, n, NULL, err);
 }
 
 sotto_status sotto_session_append_logits(sotto_session *s, const int32_t *ids, size_t n, float *logits,
                                          sotto_error *err) {
     SOTTO_TRY(check_tokens(s, (size_t)s->n, ids, n, err));
+    forget_guesses(s);
     return evaluate(s, ids, n, logits, err);
+}
+
+/* The logits after the token that the guesses follow, or after one of them that came true. */
+static void use_row(sotto_session *s, int32_t row) {
+    size_t n_vocab = (size_t)s->model->info.n_vocab;
+    memcpy(s->logits, s->ahead_logits + (size_t)row * n_vocab, n_vocab * sizeof *s->logits);
+    s->has_logits = true;
+}
+
+sotto_status sotto_session_append_guessing(sotto_session *s, int32_t token, const int32_t *guesses, int32_t n,
+                                           sotto_error *err) {
+    int32_t ids[SOTTO_AHEAD_MAX + 1] = {token};
+    n = SOTTO_MIN(SOTTO_MIN(n, (int32_t)SOTTO_AHEAD_MAX), SOTTO_MIN(s->options.batch, s->options.context - s->n) - 1);
+    if (n <= 0) return sotto_session_append(s, &token, 1, err);
+    memcpy(ids + 1, guesses, (size_t)n * sizeof *ids);
+    SOTTO_TRY(check_tokens(s, (size_t)s->n, ids, (size_t)n + 1, err));
+    forget_guesses(s);
+    SOTTO_TRY(go_on(s, 0, 1, err));
+    SOTTO_TRY(run_batch(s, ids, n + 1, n + 1, s->ahead_logits, err));
+    s->n -= n;
+    s->ahead = n;
+    s->ahead_row = 1;
+    use_row(s, 0);
+    return SOTTO_OK;
+}
+
+bool sotto_session_take_guess(sotto_session *s, int32_t token) {
+    if (!s->ahead || s->tokens[s->n] != token) return false;
+    s->n++;
+    s->ahead--;
+    use_row(s, s->ahead_row++);
+    return true;
 }
 
 static bool rewind_to(sotto_session *s, size_t n) {
@@ -154,6 +208,7 @@ static bool rewind_to(sotto_session *s, size_t n) {
 
 sotto_status sotto_session_sync(sotto_session *s, const int32_t *ids, size_t n, sotto_error *err) {
     SOTTO_TRY(check_tokens(s, 0, ids, n, err));
+    forget_guesses(s);
     size_t keep = 0, have = (size_t)s->n;
     /* After sliding the cache holds what other tokens once saw: it serves to go on, not to begin anew elsewhere. */
     while (keep < n && keep < have && ids[keep] == s->tokens[keep]) keep++;
@@ -175,6 +230,7 @@ sotto_status sotto_session_sync(sotto_session *s, const int32_t *ids, size_t n, 
 sotto_status sotto_session_rewind(sotto_session *s, size_t n, sotto_error *err) {
     if (n > (size_t)s->n)
         return sotto_fail(err, SOTTO_INVALID, "cannot rewind to %zu tokens: the session has %d", n, (int)s->n);
+    forget_guesses(s);
     if (n == (size_t)s->n) return SOTTO_OK;
     if (!rewind_to(s, n))
         return sotto_fail(err, SOTTO_INVALID,
@@ -190,6 +246,7 @@ sotto_status sotto_session_drop(sotto_session *s, size_t begin, size_t end, sott
         return sotto_fail(err, SOTTO_INVALID, "cannot drop the tokens %zu to %zu of %d", begin, end, (int)s->n);
     size_t n = (size_t)s->n;
     if (begin == end) return SOTTO_OK;
+    forget_guesses(s);
     SOTTO_TRY(s->model->engine->drop(s, (int32_t)begin, (int32_t)end, err));
     memmove(s->tokens + begin, s->tokens + end, (n - end) * sizeof *s->tokens);
     s->n -= (int32_t)(end - begin);

@@ -4,6 +4,9 @@
 
 #include "runtime/runtime.h"
 
+/* Guessed tokens that can be computed ahead: a pass of eight tokens with the one that they follow. */
+enum { SOTTO_AHEAD_MAX = 7 };
+
 struct sotto_session {
     sotto_model          *model;
     sotto_session_options options; /* context and batch resolved */
@@ -12,6 +15,9 @@ struct sotto_session {
     sotto_program_state  *state;     /* of that of packages */
     int32_t              *tokens;    /* [context]; the first n are evaluated */
     int32_t               n;
+    int32_t               ahead;     /* guessed tokens after these n whose keys and values the engine holds, too... */
+    float                *ahead_logits; /* ...and the logits after each token of their pass: [.. + 1][n_vocab] */
+    int32_t               ahead_row; /* that of the first of them */
     float                *logits;    /* [n_vocab] */
     bool                  has_logits;
     bool                  slid;      /* tokens were dropped: the cache is no longer that of a fresh session */
@@ -19,6 +25,13 @@ struct sotto_session {
     const sotto_observer *observer;       /* of what is computed for this session; NULL: none */
     const volatile int   *cancel;         /* may be NULL */
 };
+
+/* Append one token, and compute guesses of what follows it in the same pass, as many as there is room for. All that the
+ * session holds and says is what it would be without them. */
+sotto_status sotto_session_append_guessing(sotto_session *s, int32_t token, const int32_t *guesses, int32_t n,
+                                           sotto_error *err);
+/* Append a token if it is the next one that was guessed: nothing is computed. */
+bool         sotto_session_take_guess(sotto_session *s, int32_t token);
 
 /* Restore from the bytes of a session file; the session is unchanged unless the result is SOTTO_OK. A fuzzer turns
  * `verify` off, or it would never get past the checksum. */

@@ -54,6 +54,7 @@ static sotto_status count(void *user, void *bytes, size_t n, sotto_error *err) {
 static sotto_status put_all(saver *out, const sotto_session *s, sotto_error *err) {
     const sotto_config *c = &s->model->transformer->config;
     sotto_kv            kv = s->kv; /* a copy of the view: saving changes nothing */
+    kv.n = s->n;                    /* without what is guessed */
     file_header         h = {.fingerprint = s->model->fingerprint,
                              .cache_dtype = (int32_t)kv.dtype,
                              .n_layers = c->n_layers,
@@ -179,6 +180,7 @@ sotto_status sotto_session_parse(sotto_session *s, const uint8_t *bytes, size_t 
     sotto_status status = check_body(s, &h, &r, layers, verify, err);
     if (status == SOTTO_OK) {
         (void)sotto_kv_rewind(&s->kv, 0);
+        s->ahead = 0;
         memcpy(s->kv.layers, layers, n_layers * sizeof *layers);
         s->n = s->kv.n = h.n_tokens;
         s->kv.mark = h.mark;

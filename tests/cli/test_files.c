@@ -251,6 +251,9 @@ TEST(bench_measures_beside_the_machine) {
     CHECK(json_number_value(json_at(t, "ceiling.read_gbps")) > 0.1);
     CHECK(json_number_value(json_at(t, "ceiling.int8_gmacs")) > 0.01);
     CHECK(json_number_value(json_at(t, "ceiling.float_gmacs")) > 0.01);
+    CHECK(json_number_value(json_at(t, "ceiling.bf16_gmacs")) > 0.01);
+    CHECK(fabs(json_number_value(json_at(t, "ceiling_share")) * json_number_value(json_at(t, "ceiling.read_gbps")) -
+               gbps) < 1e-6 * gbps);
     CHECK(json_int_at(doc, "model.prefill_macs") > 0);
     json_decref(doc);
     program_free(&r);
@@ -259,6 +262,27 @@ TEST(bench_measures_beside_the_machine) {
     CHECK_CODE(r, 0);
     CHECK_INT(count_lines(r.out), 1);
     CHECK_HAS(r.out, "tokens_per_s_median");
+    program_free(&r);
+}
+
+TEST(bench_ceiling_measures_the_machine_by_threads) {
+    program_run r = RUN(NULL, "bench", "ceiling", "-t", "1,2", "-r", "1", "--json");
+    json_t     *doc = json_line(r.out, 0), *one = json_array_get(json_at(doc, "ceilings"), 1);
+    CHECK_CODE(r, 0);
+    CHECK_INT(json_array_size(json_at(doc, "ceilings")), 2);
+    CHECK_INT(json_int_at(one, "threads"), 2);
+    CHECK(json_number_value(json_at(one, "read_gbps.median")) > 0.1);
+    CHECK(json_number_value(json_at(one, "bf16_gmacs.max")) > 0.01);
+    CHECK(json_int_at(doc, "machine.physical_cores") > 0);
+    json_decref(doc);
+    program_free(&r);
+    r = RUN(NULL, "bench", "ceiling", "-t", "1", "-r", "1", "--csv");
+    CHECK_CODE(r, 0);
+    CHECK_INT(count_lines(r.out), 2);
+    program_free(&r);
+    r = RUN(NULL, "bench", "ceiling", "--cpu", "avx1024", "-r", "1");
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "avx1024");
     program_free(&r);
 }
 

@@ -22,6 +22,7 @@ TEST(json_has_the_promised_fields) {
     CHECK_INT(json_int_at(doc, "usage.completion_tokens"), 6);
     CHECK_INT(json_int_at(doc, "usage.total_tokens"), 12);
     CHECK(json_is_integer(json_at(doc, "usage.cached_tokens")));
+    CHECK(json_int_at(doc, "lookup.accepted") <= json_int_at(doc, "lookup.proposed"));
     static const char *const timings[] = {
         "load_ms",        "prefill_ms",    "prefill_tokens_per_s", "decode_tokens_per_s",
         "first_token_ms", "peak_rss_bytes"};

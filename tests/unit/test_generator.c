@@ -2,7 +2,7 @@
  * below, so that every token and every byte of an answer can be chosen. Its sampler is the real one. */
 #include "test.h"
 
-#include "runtime/session.h"
+#include "runtime/engine.h"
 
 /* ---- a scripted model ---------------------------------------------------------------------------------- */
 
@@ -62,6 +62,18 @@ static sotto_status fake_session_append(sotto_session *s, const int32_t *ids, si
     fake.n_appended += n;
     script_logits();
     return SOTTO_OK;
+}
+
+/* Guesses are looked at elsewhere (test_lookup.c, golden/test_lookup.c): this session computes none. */
+static sotto_status fake_session_append_guessing(sotto_session *s, int32_t token, const int32_t *guesses, int32_t n,
+                                                 sotto_error *err) {
+    (void)guesses, (void)n;
+    return fake_session_append(s, &token, 1, err);
+}
+
+static bool fake_session_take_guess(sotto_session *s, int32_t token) {
+    (void)s, (void)token;
+    return false;
 }
 
 static sotto_status fake_session_drop(sotto_session *s, size_t begin, size_t end, sotto_error *err) {
@@ -126,7 +138,8 @@ static const char *fake_chat_format_stop(const sotto_chat_format *f, size_t i) {
 #define sotto_session_logits   fake_session_logits
 #define sotto_session_tokens   fake_session_tokens
 #define sotto_session_context  fake_session_context
-#define sotto_session_append   fake_session_append
+#define sotto_session_append_guessing fake_session_append_guessing
+#define sotto_session_take_guess fake_session_take_guess
 #define sotto_session_drop     fake_session_drop
 #define sotto_tokenizer_is_eog fake_tokenizer_is_eog
 #define sotto_tokenizer_type   fake_tokenizer_type
@@ -138,7 +151,10 @@ static const char *fake_chat_format_stop(const sotto_chat_format *f, size_t i) {
 #define sotto_tokenizer_decode  fake_tokenizer_decode
 #include "runtime/sampling.c"
 
-static sotto_model   model = {.info = {.n_vocab = N_VOCAB}};
+static double fake_guess_cost(const sotto_model *m) { return (void)m, 0.3; }
+
+static const sotto_engine engine = {.guess_cost = fake_guess_cost};
+static sotto_model   model = {.engine = &engine, .info = {.n_vocab = N_VOCAB}};
 static sotto_session session = {.model = &model};
 static sotto_sampling    greedy = {.top_p = 1, .typical_p = 1, .repetition_penalty = 1, .dry_base = 1,
                                    .dry_allowed_length = 1, .seed = 1};

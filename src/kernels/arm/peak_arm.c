@@ -17,10 +17,11 @@
 #define ZERO(n) "movi v" n ".16b, #0\n"
 #define WIDEN(n) "smlal v" n ".8h, v0.8b, v1.8b\n"
 #define FMA(n) "fmla v" n ".4s, v0.4s, v1.4s\n"
-/* sdot and smmla vN.4s, v0.16b, v1.16b as numbers: assemblers know the names only where the whole file is for
- * a newer architecture. */
+/* sdot and smmla vN.4s, v0.16b, v1.16b and bfmmla vN.4s, v0.8h, v1.8h as numbers: assemblers know the names only
+ * where the whole file is for a newer architecture. */
 #define SDOT(n) ".inst 0x4e819400 + " n "\n"
 #define SMMLA(n) ".inst 0x4e81a400 + " n "\n"
+#define BFMMLA(n) ".inst 0x6e41ec00 + " n "\n"
 
 static uint64_t peak_int8_neon(uint64_t rounds) {
     uint64_t macs = rounds * 12 * 8;
@@ -46,17 +47,25 @@ static uint64_t peak_int8_i8mm(uint64_t rounds) {
     return macs;
 }
 
+static uint64_t peak_bf16_bfmmla(uint64_t rounds) {
+    uint64_t macs = rounds * 12 * 16;
+    LOOP(BFMMLA);
+    return macs;
+}
+
 void sotto_kernels_init_peak_neon(sotto_kernels *k) {
     k->peak_int8 = peak_int8_neon;
-    k->peak_f32 = peak_f32_neon;
+    k->peak_bf16 = k->peak_f32 = peak_f32_neon;
 }
 void sotto_kernels_init_peak_dotprod(sotto_kernels *k) { k->peak_int8 = peak_int8_dotprod; }
 void sotto_kernels_init_peak_i8mm(sotto_kernels *k) { k->peak_int8 = peak_int8_i8mm; }
+void sotto_kernels_init_peak_bf16(sotto_kernels *k) { k->peak_bf16 = peak_bf16_bfmmla; }
 
 #else
 
 void sotto_kernels_init_peak_neon(sotto_kernels *k) { (void)k; }
 void sotto_kernels_init_peak_dotprod(sotto_kernels *k) { (void)k; }
 void sotto_kernels_init_peak_i8mm(sotto_kernels *k) { (void)k; }
+void sotto_kernels_init_peak_bf16(sotto_kernels *k) { (void)k; }
 
 #endif

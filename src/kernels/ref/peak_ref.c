@@ -32,5 +32,5 @@ static uint64_t peak_f32_ref(uint64_t rounds) {
 
 void sotto_kernels_init_peak_ref(sotto_kernels *k) {
     k->peak_int8 = peak_int8_ref;
-    k->peak_f32 = peak_f32_ref;
+    k->peak_bf16 = k->peak_f32 = peak_f32_ref;
 }

@@ -32,6 +32,7 @@
 #define FMA_YMM(n) "vfmadd231ps %%ymm12, %%ymm13, %%ymm" n "\n"
 #define FMA_ZMM(n) "vfmadd231ps %%zmm28, %%zmm29, %%zmm" n "\n"
 #define DOT_ZMM(n) "vpdpbusd %%zmm28, %%zmm29, %%zmm" n "\n"
+#define DOT_BF16_ZMM(n) "vdpbf16ps %%zmm28, %%zmm29, %%zmm" n "\n"
 #define ZERO_ALL_YMM TWELVE(ZERO_YMM) ZERO_YMM("12") ZERO_YMM("13") ZERO_YMM("14")
 #define ZERO_ALL_ZMM TWELVE_HIGH(ZERO_ZMM) ZERO_ZMM("28") ZERO_ZMM("29")
 
@@ -59,18 +60,26 @@ __attribute__((target("avx512f,avx512vl"))) static uint64_t peak_f32_avx512(uint
     return macs;
 }
 
+__attribute__((target("avx512f,avx512vl"))) static uint64_t peak_bf16_avx512(uint64_t rounds) {
+    uint64_t macs = rounds * 12 * 32;
+    LOOP(ZERO_ALL_ZMM, TWELVE_HIGH(DOT_BF16_ZMM), "", HIGH_CLOBBERED);
+    return macs;
+}
+
 void sotto_kernels_init_peak_avx2(sotto_kernels *k) {
     k->peak_int8 = peak_int8_avx2;
-    k->peak_f32 = peak_f32_avx2;
+    k->peak_bf16 = k->peak_f32 = peak_f32_avx2;
 }
 void sotto_kernels_init_peak_avx512vnni(sotto_kernels *k) {
     k->peak_int8 = peak_int8_avx512vnni;
-    k->peak_f32 = peak_f32_avx512;
+    k->peak_bf16 = k->peak_f32 = peak_f32_avx512;
 }
+void sotto_kernels_init_peak_avx512bf16(sotto_kernels *k) { k->peak_bf16 = peak_bf16_avx512; }
 
 #else
 
 void sotto_kernels_init_peak_avx2(sotto_kernels *k) { (void)k; }
 void sotto_kernels_init_peak_avx512vnni(sotto_kernels *k) { (void)k; }
+void sotto_kernels_init_peak_avx512bf16(sotto_kernels *k) { (void)k; }
 
 #endif
