@@ -4,20 +4,10 @@
 #include <jansson.h>
 #include <signal.h>
 #include <sotto/history.h>
-#include <sqlite3.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "test.h"
-
-static char folder[64], path[128];
-
-static void begin(const char *name) {
-    if (!folder[0]) (void)snprintf(folder, sizeof folder, "/tmp/sotto-history-XXXXXX"), CHECK(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-}
+#include "store.h"
 
 static sotto_error err;
 
@@ -54,20 +44,6 @@ static const char *list(sotto_history *h, const char *words) {
     line[0] = '\0';
     CHECK_OK(sotto_history_list(h, words, put_entry, line, &err), err);
     return line;
-}
-
-/* The number that a query gives, by SQLite alone. */
-static long long query(const char *sql) {
-    sqlite3      *db;
-    sqlite3_stmt *stmt = NULL;
-    long long     n = -1;
-    if (sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK) {
-        int code = sqlite3_step(stmt);
-        n = code == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : code == SQLITE_DONE ? 0 : -1;
-    }
-    (void)sqlite3_finalize(stmt);
-    (void)sqlite3_close(db);
-    return n;
 }
 
 /* ---- writing and listing -------------------------------------------------------------------------------- */
@@ -348,15 +324,10 @@ TEST(a_damaged_file_gives_one_sentence) {
         CHECK_OK(append(h, id, text, "the answer", false), err);
     }
     sotto_history_close(h);
-    struct stat st;
-    CHECK(stat(path, &st) == 0);
     uint64_t random = 3;
     int      refused = 0;
     for (int round = 0; round < 60; round++) { /* each leaves its damage to the next */
-        FILE *f = fopen(path, "r+b");
-        CHECK(f && fseek(f, (long)(test_random(&random) % (uint64_t)st.st_size), SEEK_SET) == 0);
-        for (int i = 0; f && i < 40; i++) (void)putc((int)(test_random(&random) & 255), f);
-        if (f) (void)fclose(f);
+        damage(&random);
         h = NULL;
         if (sotto_history_open(&h, path, &err) == SOTTO_OK) {
             use_all(h);
@@ -413,10 +384,4 @@ TEST(other_files_are_refused) {
     CHECK(!h);
 }
 
-TEST(cleaned_up) {
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -r %s", folder);
-    CHECK_INT(system(command), 0);
-}
-
-TEST_MAIN()
+TEST_MAIN_IN_FOLDER()

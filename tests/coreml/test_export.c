@@ -2,22 +2,11 @@
 #define _XOPEN_SOURCE 700
 #include "coreml/export.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "test.h"
-
-static char folder[] = "/tmp/sotto-export-XXXXXX";
-
-static const char *in_folder(const char *name) {
-    static char paths[8][320];
-    static int  next;
-    char       *path = paths[next++ % 8];
-    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
+#include "folder.h"
 
 static void check_export(const char *model, const char *package, sotto_export_options o) {
     sotto_error err = {0};
@@ -337,14 +326,4 @@ TEST(importance_puts_errors_where_they_are_cheap) {
     sotto_checkpoint_close(c);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
-    (void)st, (void)kind, (void)where;
-    return remove(path);
-}
-
-int main(int argc, char **argv) {
-    if (!mkdtemp(folder)) return 1;
-    int result = test_main(argc, argv);
-    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return result;
-}
+TEST_MAIN_IN_FOLDER()

@@ -4,22 +4,11 @@
 #include "coreml/run.h"
 #include "runtime/session.h"
 
-#include <ftw.h>
 #include <unistd.h>
 
-#include "test.h"
+#include "folder.h"
 
 enum { N = 40, CONTEXT = 48 };
-
-static char folder[] = "/tmp/sotto-package-XXXXXX";
-
-static const char *in_folder(const char *name) {
-    static char paths[8][320];
-    static int  next;
-    char       *path = paths[next++ % 8];
-    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
 
 typedef struct fixture {
     sotto_model     *model;
@@ -247,14 +236,4 @@ TEST(a_package_without_a_tokenizer_says_where_it_was_looked_for) {
     CHECK(m == NULL);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
-    (void)st, (void)kind, (void)where;
-    return remove(path);
-}
-
-int main(int argc, char **argv) {
-    if (!mkdtemp(folder)) return 1;
-    int result = test_main(argc, argv);
-    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return result;
-}
+TEST_MAIN_IN_FOLDER()

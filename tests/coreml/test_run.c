@@ -13,24 +13,13 @@
 #include "coreml/run.h"
 #include "format/parse.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "test.h"
+#include "folder.h"
 
 enum { PROMPT = 13, STEPS = 32, TOKENS = PROMPT + STEPS, LONG = 2048, DEEP = LONG - 1 };
 static const int32_t contexts[] = {32, 128, LONG};
-
-static char folder[] = "/tmp/sotto-run-XXXXXX";
-
-static const char *in_folder(const char *name) {
-    static char paths[8][320];
-    static int  next;
-    char       *path = paths[next++ % 8];
-    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
 
 /* ---- callers ------------------------------------------------------------------------------------------- */
 
@@ -464,14 +453,4 @@ TEST(calls_are_checked) {
     sotto_mil_program_free(&t.program);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
-    (void)st, (void)kind, (void)where;
-    return remove(path);
-}
-
-int main(int argc, char **argv) {
-    if (!mkdtemp(folder)) return 1;
-    int result = test_main(argc, argv);
-    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return result;
-}
+TEST_MAIN_IN_FOLDER()

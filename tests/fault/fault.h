@@ -8,6 +8,7 @@
 #define SOTTO_TEST_FAULT_H
 
 #define _XOPEN_SOURCE 700
+#include "fault/allocations.h"
 #include "test.h"
 
 #include <errno.h>
@@ -30,10 +31,6 @@ static bool count_down(long *at) {
     return true;
 }
 
-void   *__real_malloc(size_t n);
-void   *__real_calloc(size_t n, size_t size);
-void   *__real_realloc(void *p, size_t n);
-void   *__real_aligned_alloc(size_t align, size_t n);
 int     __real_open(const char *path, int flags, ...);
 void   *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 ssize_t __real_read(int fd, void *p, size_t n);
@@ -41,10 +38,6 @@ ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t offset);
 int     __real_fsync(int fd);
 int     __real_rename(const char *from, const char *to);
 
-void   *__wrap_malloc(size_t n);
-void   *__wrap_calloc(size_t n, size_t size);
-void   *__wrap_realloc(void *p, size_t n);
-void   *__wrap_aligned_alloc(size_t align, size_t n);
 int     __wrap_open(const char *path, int flags, ...);
 void   *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 ssize_t __wrap_read(int fd, void *p, size_t n);

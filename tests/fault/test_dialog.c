@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <sotto/history.h>
 
+#include "fault/allocations.h"
 #include "test.h"
 
 static long fail_at; /* the n-th allocation from now fails, and every one after it; 0: none */
@@ -14,15 +15,6 @@ static bool fails(void) {
     if (fail_at > 1) return fail_at--, false;
     return failed = true;
 }
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t align, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t align, size_t n);
 
 void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
 void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }

@@ -1,5 +1,6 @@
 /* Once an answer is under way no token of it allocates: what a step needs is there when the generator is opened or has
  * grown with the first tokens. The linker redirects the allocations here (-Wl,--wrap=...). */
+#include "fault/allocations.h"
 #include "test.h"
 
 #include <stdatomic.h>
@@ -9,16 +10,6 @@
 enum { WARM_UP = 5, COUNTED = 40 };
 
 static atomic_long allocations; /* of every thread */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t align, size_t n);
-
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t align, size_t n);
 
 static void count(void) { atomic_fetch_add(&allocations, 1); }
 void *__wrap_malloc(size_t n) { return count(), __real_malloc(n); }

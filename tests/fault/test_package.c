@@ -2,19 +2,15 @@
 #include "fault/fault.h"
 
 #include <dirent.h>
-#include <ftw.h>
 
 #include <sotto/coreml.h>
 
-static char folder[] = "/tmp/sotto-fault-XXXXXX", package[64], made[64];
+#include "folder.h"
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
-    (void)st, (void)kind, (void)where;
-    return remove(path);
-}
+static char package[64], made[64];
 
 static void clear_folder(void) {
-    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder();
     CHECK(mkdir(folder, 0700) == 0);
 }
 
@@ -109,6 +105,6 @@ int main(int argc, char **argv) {
     snprintf(package, sizeof package, "%s/m.mlpackage", folder);
     snprintf(made, sizeof made, "%s.gguf", folder);
     int result = test_main(argc, argv);
-    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder();
     return result;
 }

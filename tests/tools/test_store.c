@@ -2,39 +2,16 @@
 #define _XOPEN_SOURCE 700
 #include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "store.h"
 #include "tools/toolbox.h"
-
-static char folder[64], path[128];
-
-static void begin(const char *name) {
-    if (!folder[0]) (void)snprintf(folder, sizeof folder, "/tmp/sotto-tools-XXXXXX"), CHECK(mkdtemp(folder));
-    CHECK(chmod(folder, 0755) == 0);
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-}
 
 static void done(sotto_toolbox *box) {
     sotto_tool_result_free(&test_result);
     sotto_toolbox_close(box);
-}
-
-/* The number that a query gives, by SQLite alone. */
-static long long query(const char *sql) {
-    sqlite3      *db;
-    sqlite3_stmt *stmt = NULL;
-    long long     n = -1;
-    if (sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        n = sqlite3_column_int64(stmt, 0);
-    (void)sqlite3_finalize(stmt);
-    (void)sqlite3_close(db);
-    return n;
 }
 
 static sotto_error open_fails(sotto_status status) {
@@ -405,15 +382,10 @@ TEST(a_damaged_file_gives_one_sentence) {
         (void)test_call(box, "remember", text);
     }
     done(box);
-    struct stat st;
-    CHECK(stat(path, &st) == 0);
     uint64_t random = 3;
     int      refused = 0;
     for (int round = 0; round < 60; round++) { /* each leaves its damage to the next */
-        FILE *f = fopen(path, "r+b");
-        CHECK(f && fseek(f, (long)(test_random(&random) % (uint64_t)st.st_size), SEEK_SET) == 0);
-        for (int i = 0; f && i < 40; i++) (void)putc((int)(test_random(&random) & 255), f);
-        if (f) (void)fclose(f);
+        damage(&random);
         sotto_toolbox_options opt = sotto_toolbox_options_default();
         sotto_error           err = {0};
         opt.path = path;
@@ -432,7 +404,6 @@ TEST(a_damaged_file_gives_one_sentence) {
         }
     }
     CHECK(refused > 20);
-    CHECK(stat(path, &st) == 0 && st.st_size > 0);
 }
 
 /* A file with our marks and other contents: values that we never write, and missing tables. */
@@ -477,10 +448,4 @@ TEST(a_folder_that_cannot_be_written_to) {
     CHECK(chmod(folder, 0755) == 0);
 }
 
-TEST(cleaned_up) {
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -r %s", folder);
-    CHECK_INT(system(command), 0);
-}
-
-TEST_MAIN()
+TEST_MAIN_IN_FOLDER()

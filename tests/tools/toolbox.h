@@ -11,11 +11,11 @@ static int64_t test_now = TEST_NOW;
 
 static int64_t test_clock(void *user) { return *(int64_t *)user; }
 
-static inline sotto_toolbox *test_toolbox(const char *path) {
+static inline sotto_toolbox *test_toolbox(const char *file) {
     sotto_toolbox_options opt = sotto_toolbox_options_default();
     sotto_toolbox        *box = NULL;
     sotto_error           err;
-    opt.path = path;
+    opt.path = file;
     opt.now = test_clock;
     opt.now_user = &test_now;
     opt.seed = 1;
