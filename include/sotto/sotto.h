@@ -143,6 +143,16 @@ typedef struct sotto_session sotto_session;
 
 typedef enum sotto_cache_type { SOTTO_CACHE_F16, SOTTO_CACHE_Q8_0, SOTTO_CACHE_F32 } sotto_cache_type;
 
+/* What the engine can leave out, so that it can be measured what it is good for (`sotto bench ladder`). Not with a
+ * Core ML package or a q8_0 cache; sessions of a variant are not saved. */
+typedef enum sotto_variant {
+    SOTTO_VARIANT_NONE,
+    SOTTO_VARIANT_PLAIN_ATTENTION, /* scores of all heads in memory, then their softmax, then the values */
+    SOTTO_VARIANT_COPIED_CACHE,    /* the same, and the whole cache is copied out of each pass and into the next */
+    SOTTO_VARIANT_NO_CACHE         /* the same but without a cache: each pass computes every token, and the context
+                                      that is left as padding */
+} sotto_variant;
+
 /* Called while a prompt is computed: false cancels (the session keeps what is done, the call gives CANCELLED). */
 typedef bool (*sotto_progress_fn)(void *user, uint64_t done, uint64_t total);
 
@@ -151,6 +161,7 @@ typedef struct sotto_session_options {
     int32_t           batch;        /* prompt tokens computed together; 0: 512, of a Core ML package 128 */
     sotto_cache_type  cache_type;   /* of a package its own, and Q8_0 UNSUPPORTED */
     uint64_t          memory_limit; /* refuse to open beyond it, weights included; 0: none */
+    sotto_variant     variant;      /* for comparisons */
     sotto_progress_fn progress;
     void             *progress_user;
 } sotto_session_options;

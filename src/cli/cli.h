@@ -40,7 +40,8 @@ enum {
     SOTTO_VERB_HISTORY_DELETE = 1 << 14,
     SOTTO_VERB_TALK = 1 << 15,
     SOTTO_VERB_CEILING = 1 << 16,
-    SOTTO_VERB_ALL = (1 << 17) - 1
+    SOTTO_VERB_LADDER = 1 << 17,
+    SOTTO_VERB_ALL = (1 << 18) - 1
 };
 
 #define SOTTO_CLI_STARTER "sotto-starter-q4_0.gguf" /* the model of a command line without -m */
@@ -85,8 +86,8 @@ typedef struct sotto_cli_settings {
 
     const char    *type, *head, *synthetic; /* convert, inspect, bench */
     bool           force, tensors, metadata, special, no_bos, last;
-    sotto_cli_list ids, prefill, decode, depth, threads_list;
-    int32_t        repeat;
+    sotto_cli_list ids, prefill, decode, depth, threads_list, contexts;
+    int32_t        repeat, prompt_tokens, limit;
 
     const char *against, *file, *collect; /* quality */
 
@@ -135,6 +136,7 @@ int sotto_cmd_inspect_logits(const sotto_cli_settings *s);
 int sotto_cmd_inspect_memory(const sotto_cli_settings *s);
 int sotto_cmd_bench(const sotto_cli_settings *s);
 int sotto_cmd_bench_ceiling(const sotto_cli_settings *s);
+int sotto_cmd_bench_ladder(const sotto_cli_settings *s);
 int sotto_cmd_quality(const sotto_cli_settings *s);
 int sotto_cmd_talk(const sotto_cli_settings *s);
 int sotto_cmd_history(const sotto_cli_settings *s);

@@ -10,10 +10,9 @@
 typedef struct bench {
     const sotto_cli_settings *s;
     const char        *path;
-    int32_t            context_length; /* the model's */
+    sotto_bench_model  model;
     sotto_cli_engine   e;
     sotto_model_info   info;
-    sotto_bench_peak   peak; /* that the weights' type is bound by */
     int32_t           *ids;      /* [depth + tokens of the longest test] */
     sotto_bench_report report;
     sotto_error        err;
@@ -69,6 +68,11 @@ static sotto_status run_and_measure(bench *b, const sotto_bench_result *t, doubl
     return status;
 }
 
+/* The arithmetic that prompts are bound by: f16, and "fp16" of a package, is multiplied in f32. */
+static double peak_of(const char *type, const sotto_ceiling *c) {
+    return type[0] == 'b' ? c->bf16_gmacs : type[0] == 'f' ? c->float_gmacs : c->int8_gmacs;
+}
+
 static sotto_status run_test(bench *b, sotto_bench_result *t) {
     double              speed[SOTTO_BENCH_REPEATS_MAX];
     sotto_ceiling       around[SOTTO_BENCH_REPEATS_MAX + 1];
@@ -84,9 +88,7 @@ static sotto_status run_test(bench *b, sotto_bench_result *t) {
         t->ceiling = t->machine.read_gbps;
     } else {
         t->rate = (double)b->info.prefill_macs * t->speed.median / 1e9;
-        t->ceiling = b->peak == SOTTO_PEAK_INT8   ? t->machine.int8_gmacs
-                     : b->peak == SOTTO_PEAK_BF16 ? t->machine.bf16_gmacs
-                                                  : t->machine.float_gmacs;
+        t->ceiling = peak_of(b->model.type, &t->machine);
     }
     return SOTTO_OK;
 }
@@ -106,24 +108,26 @@ static int run_tests(bench *b, bool decode, sotto_cli_list lengths, sotto_cli_li
 
 /* ---- the model ----------------------------------------------------------------------------------------- */
 
-/* The context, and the arithmetic that the model is bound by: most of the weights' bytes decide that. */
-static int look_at_model(bench *b) {
+int sotto_bench_look(const char *path, sotto_bench_model *out) {
+    sotto_error err;
     sotto_bytes text = {0};
-    if (sotto_inspect(b->path, &text, &b->err)) return sotto_cli_fail(&b->err);
+    if (sotto_inspect(path, &text, &err)) return sotto_cli_fail(&err);
     json_t     *doc = json_loadb(text.data, text.n, 0, NULL), *type;
     const char *name;
     double      most = 0;
-    b->context_length = (int32_t)json_integer_value(json_object_get(json_object_get(doc, "config"), "context_length"));
+    *out = (sotto_bench_model){0};
+    out->context = (int32_t)json_integer_value(json_object_get(json_object_get(doc, "config"), "context_length"));
     json_object_foreach(json_object_get(doc, "types"), name, type) {
         double bytes = json_number_value(json_object_get(type, "bytes"));
         if (bytes <= most) continue;
         most = bytes;
-        b->peak = name[0] == 'b' ? SOTTO_PEAK_BF16 : name[0] == 'f' ? SOTTO_PEAK_F32 : SOTTO_PEAK_INT8;
+        (void)snprintf(out->type, sizeof out->type, "%s", name);
     }
     json_decref(doc);
     sotto_bytes_free(&text);
     return SOTTO_EXIT_OK;
 }
+
 
 /* Tokens from all over the vocabulary, the same ones every time. */
 static int make_ids(bench *b, int32_t n) {
@@ -139,8 +143,8 @@ static int make_ids(bench *b, int32_t n) {
 
 static int run_with_threads(bench *b, int32_t threads) {
     const sotto_cli_settings *s = b->s;
-    const int32_t             most_prefill = SOTTO_MIN(default_prefill, b->context_length);
-    const int32_t             most_decode = SOTTO_MIN(default_decode, b->context_length);
+    const int32_t             most_prefill = SOTTO_MIN(default_prefill, b->model.context);
+    const int32_t             most_decode = SOTTO_MIN(default_decode, b->model.context);
     sotto_cli_list            prefill = list_or(s->prefill, &most_prefill);
     sotto_cli_list            decode = list_or(s->decode, &most_decode);
     sotto_cli_list            depth = list_or(s->depth, default_depth);
@@ -164,7 +168,7 @@ static int run_with_threads(bench *b, int32_t threads) {
 static int bench_model(const sotto_cli_settings *s, const char *path) {
     bench          b = {.s = s, .path = path};
     sotto_cli_list threads = list_or(s->threads_list, default_threads);
-    int            code = look_at_model(&b);
+    int            code = sotto_bench_look(path, &b.model);
     if (!code) code = sotto_bench_report_begin(&b.report, s);
     for (size_t i = 0; i < threads.n && !code; i++) {
         sotto_cli_engine_close(&b.e);
@@ -219,21 +223,22 @@ static int write_synthetic(const sotto_cli_settings *s, const char *path, const 
     return status ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
 }
 
+int sotto_bench_synthetic(const sotto_cli_settings *s, const char *type, char **path) {
+    int code = check_shape(s);
+    if (code) return code;
+    if ((*path = synthetic_path(s, type)))
+        return sotto_path_kind_of(*path) == SOTTO_PATH_NONE ? write_synthetic(s, *path, type) : SOTTO_EXIT_OK;
+    sotto_cli_error("--synthetic: no cache folder: set HOME or XDG_CACHE_HOME to a folder that can be written");
+    return SOTTO_EXIT_FAILURE;
+}
+
 int sotto_cmd_bench(const sotto_cli_settings *s) {
     if (s->json && s->csv) return sotto_cli_usage(s->verb, "--json and --csv: choose one");
     if (!s->synthetic)
         return s->model ? bench_model(s, s->model)
                         : sotto_cli_usage(s->verb, "no model given: -m FILE or folder, or --synthetic SHAPE");
-    int code = check_shape(s);
-    if (code) return code;
-    const char *type = s->type ? s->type : "q4_0";
-    char       *path = synthetic_path(s, type);
-    if (!path) {
-        sotto_cli_error(
-            "--synthetic: no cache folder: set HOME or XDG_CACHE_HOME to a folder that can be written");
-        return SOTTO_EXIT_FAILURE;
-    }
-    if (sotto_path_kind_of(path) == SOTTO_PATH_NONE) code = write_synthetic(s, path, type);
+    char *path = NULL;
+    int   code = sotto_bench_synthetic(s, s->type ? s->type : "q4_0", &path);
     if (!code) code = bench_model(s, path);
     free(path);
     return code;

@@ -59,11 +59,16 @@ static const sotto_cli_verb verbs[] = {
      "sotto bench -m MODEL | --synthetic SHAPE [options]",
      "  sotto bench -m gemma.gguf\n"
      "  sotto bench --synthetic gemma-2b -p 512 -n 128 -d 0,4096 -t 1,2 --json\n"
-     "  sotto bench ceiling                                 (see sotto bench ceiling --help)\n"},
+     "  sotto bench ceiling                                 (see sotto bench ceiling --help)\n"
+     "  sotto bench ladder --synthetic gemma3-1b            (see sotto bench ladder --help)\n"},
     {"bench ceiling", SOTTO_VERB_CEILING, 0, sotto_cmd_bench_ceiling, "what this machine can do at most",
      "sotto bench ceiling [options]",
      "  sotto bench ceiling\n"
      "  sotto bench ceiling -t 1,2,4,8 -r 9 --csv > machine.csv\n"},
+    {"bench ladder", SOTTO_VERB_LADDER, 0, sotto_cmd_bench_ladder, "what each step towards this engine is worth",
+     "sotto bench ladder -m MODEL | --synthetic SHAPE [options]",
+     "  sotto bench ladder --synthetic gemma3-1b -c 128,512,2048 -o ladder.svg\n"
+     "  sotto bench ladder -m gemma-2b-it/ -p 0 --json       prompts as long as the context\n"},
     {"history", SOTTO_VERB_HISTORY, 0, sotto_cmd_history, "the conversations that were kept",
      "sotto history [options]",
      "  sotto history                                       the latest first\n"
@@ -138,7 +143,7 @@ static int print_verb_help(const sotto_cli_verb *verb) {
         print_names("Voices", sotto_voice_voice_at);
     }
 #endif
-    if (verb->bit & SOTTO_VERB_BENCH) print_names("Shapes", sotto_synthetic_shape_at);
+    if (verb->bit & (SOTTO_VERB_BENCH | SOTTO_VERB_LADDER)) print_names("Shapes", sotto_synthetic_shape_at);
     return SOTTO_EXIT_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #define TALK SOTTO_VERB_TALK
 #define ASK (SOTTO_VERB_RUN | SOTTO_VERB_CHAT | TALK)
+#define LADDER SOTTO_VERB_LADDER
 #define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS | SOTTO_VERB_QUALITY)
 #define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
 #define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
@@ -40,9 +41,9 @@
 const sotto_cli_option sotto_cli_options[] = {
     HEADING("Model", ANY_MODEL),
     TEXT("model", 'm', model, ANY_MODEL, "PATH", "GGUF file, Hugging Face folder or .mlpackage"),
-    INT("threads", 't', threads, LOAD, 1, THREADS_MAX, "threads (the physical cores)"),
-    TEXT("cpu", 0, cpu, LOAD | MEASURE, "LEVEL", "highest of ref avx2 avx512vnni neon dotprod i8mm"),
-    FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH, "read the file instead of mapping it"),
+    INT("threads", 't', threads, LOAD | LADDER, 1, THREADS_MAX, "threads (the physical cores)"),
+    TEXT("cpu", 0, cpu, LOAD | MEASURE | LADDER, "LEVEL", "highest of ref avx2 avx512vnni neon dotprod i8mm"),
+    FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH | LADDER, "read the file instead of mapping it"),
     TEXT("chat-format", 0, chat_format, ASK, "NAME", "chat format, where the model's is not known"),
 
     HEADING("Session", SESSION),
@@ -138,8 +139,8 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("force", 'f', force, SOTTO_VERB_HISTORY_EXPORT, "replace FILE if it exists"),
     FLAG("force", 'f', force, SOTTO_VERB_HISTORY_DELETE, "do not ask"),
 
-    HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | SOTTO_VERB_INSPECT),
-    TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH, "SHAPE",
+    HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | LADDER | SOTTO_VERB_INSPECT),
+    TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH | LADDER, "SHAPE",
          "a known shape with random weights instead of -m"),
     TEXT("type", 0, type, WRITE, "TYPE", "matrices: q4_0 (default) q8_0 f16 bf16 f32"),
     TEXT("head", 0, head, WRITE, "TYPE", "embedding and head: also q6_k (default for q4_0)"),
@@ -164,7 +165,11 @@ const sotto_cli_option sotto_cli_options[] = {
     LIST("tokens", 0, ids, SOTTO_VERB_LOGITS, 0, INT_MAX_D, "token ids, separated by commas"),
     FLAG("last", 0, last, SOTTO_VERB_LOGITS, "only the logits after the last token"),
 
-    HEADING("Tests", MEASURE),
+    HEADING("Tests", MEASURE | LADDER),
+    LIST("contexts", 'c', contexts, LADDER, 16, 1e6, "contexts in tokens (128,512,2048)"),
+    INT("prompt-tokens", 'p', prompt_tokens, LADDER, 0, 1e6, "of the prompt (7); 0: all that the context leaves"),
+    INT("max-tokens", 'n', max_tokens, LADDER, 1, 1e6, "tokens that are timed, one without a cache (8)"),
+    INT("limit", 0, limit, LADDER, 1, 1e6, "seconds of a step above which it is left out (120)"),
     LIST("prefill", 'p', prefill, SOTTO_VERB_BENCH, 0, 1e6, "prompt lengths (512); 0: no prefill"),
     LIST("decode", 'n', decode, SOTTO_VERB_BENCH, 0, 1e6, "answer lengths (128); 0: no decode"),
     LIST("depth", 'd', depth, SOTTO_VERB_BENCH, 0, 1e7, "tokens in the context before (0)"),
@@ -181,7 +186,8 @@ const sotto_cli_option sotto_cli_options[] = {
 
     HEADING("Output", SOTTO_VERB_ALL),
     FLAG("json", 0, json, SOTTO_VERB_ALL, "JSON on standard output"),
-    FLAG("csv", 0, csv, MEASURE, "comma-separated values on standard output"),
+    TEXT("output", 'o', output, LADDER, "FILE", "draw the table as SVG, too"),
+    FLAG("csv", 0, csv, MEASURE | LADDER, "comma-separated values on standard output"),
     FLAG("stats", 0, stats, ASK, "figures of each answer on standard error"),
     FLAG("trace", 0, talk.trace, TALK, "states and events as they come, and their table first"),
     FLAG("quiet", 'q', quiet, SOTTO_VERB_ALL, "nothing but results and errors"),

@@ -269,6 +269,7 @@ static const char *starter_model(sotto_cli_settings *s) {
 
 int sotto_cli_parse(sotto_cli_settings *s, const sotto_cli_verb *verb, int argc, char **argv) {
     *s = (sotto_cli_settings){.verb = verb, .max_tokens = -1, .logprobs = -1, .repeat = 5,
+                                .prompt_tokens = 7, .limit = 120,
                                 .talk = {.lm_weight = -1, .snr = -1}};
     sotto_cli_texts stops, biases;
     bool            from_environment[SOTTO_CLI_OPTION_MAX];

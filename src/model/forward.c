@@ -250,7 +250,7 @@ static void run_layer(const sotto_forward *f, int32_t layer, int32_t position, i
     product qkv[] = {{&w->q, &ws->q}, {&w->k, &ws->k}, {&w->v, &ws->v}};
     multiply_all(f, &ws->norm, qkv, 3, n, false);
     each_token(f, n, prepare_token, &args);
-    sotto_attention(f, layer, position, n);
+    (f->plain ? sotto_attention_plain : sotto_attention)(f, layer, position, n);
     multiply_all(f, &ws->attn, &(product){&w->o, &ws->branch}, 1, n, false);
     each_token(f, n, residual_token, &(residual_args){.norm = w->post_attn_norm});
 

@@ -208,6 +208,13 @@ typedef struct sotto_observer {
     void *user;
 } sotto_observer;
 
+/* The memory of attention that is not fused (attention_plain.c), for comparisons. */
+typedef struct sotto_plain sotto_plain;
+sotto_status sotto_plain_open(sotto_plain **out, const sotto_config *c, int32_t batch, int32_t context,
+                              sotto_error *err);
+void         sotto_plain_close(sotto_plain *p);
+uint64_t     sotto_plain_bytes(const sotto_config *c, int32_t batch, int32_t context);
+
 typedef struct sotto_forward {
     const sotto_transformer *transformer;
     const sotto_kernels     *kernels;
@@ -215,6 +222,7 @@ typedef struct sotto_forward {
     sotto_workspace         *workspace;
     sotto_kv                *kv;
     const sotto_observer    *observer; /* NULL: none */
+    const sotto_plain       *plain;    /* NULL: attention is fused */
 } sotto_forward;
 
 /* Evaluate tokens[0..n) at positions kv->n ..., add them to the cache, and write the logits of the last

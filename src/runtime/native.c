@@ -67,22 +67,42 @@ static void budget(const sotto_model *m, const sotto_session_options *o, sotto_m
     out->weights_bytes = m->checkpoint->n_bytes;
     out->cache_bytes = sotto_kv_bytes(c, cache_dtypes[o->cache_type], o->context, o->batch);
     out->scratch_bytes = sotto_workspace_bytes(c, o->batch, o->context, m->info.threads);
+    if (o->variant) out->scratch_bytes += sotto_plain_bytes(c, o->batch, o->context);
+    if (o->variant == SOTTO_VARIANT_COPIED_CACHE) out->cache_bytes *= 2;
 }
 
 static sotto_status open_session(sotto_session *s, sotto_error *err) {
     const sotto_session_options *o = &s->options;
     const sotto_transformer     *t = s->model->transformer;
     SOTTO_TRY(sotto_kv_open(&s->kv, &t->config, cache_dtypes[o->cache_type], o->context, err));
+    if (o->variant) SOTTO_TRY(sotto_plain_open(&s->plain, &t->config, o->batch, o->context, err));
+    if (o->variant == SOTTO_VARIANT_COPIED_CACHE)
+        SOTTO_TRY(sotto_vm_reserve((void **)&s->outside, s->kv.n_bytes, err));
     return sotto_workspace_open(&s->workspace, t, o->batch, o->context, s->model->info.threads, err);
 }
 
 static void close_session(sotto_session *s) {
+    sotto_vm_release(s->outside, s->kv.n_bytes);
+    sotto_plain_close(s->plain);
     sotto_kv_close(&s->kv);
     sotto_workspace_close(s->workspace);
 }
 
 /* ref multiplies one value at a time: twice the tokens take twice the time. */
 static double guess_cost(const sotto_model *m) { return strcmp(m->kernels.name, "ref") == 0 ? 1.0 : 0.3; }
+
+/* All tokens from the first on, in batches of which the last is a whole one, then the rest of the context as padding:
+ * any token serves, as nothing before it looks at it. What comes without logits is left until some are asked for. */
+static void run_without_cache(sotto_session *s, const sotto_forward *f, int32_t n, int32_t n_logits, float *logits) {
+    const int32_t total = s->n + n, batch = s->options.batch, context = s->options.context;
+    s->kv.n = 0;
+    memset(s->tokens + total, 0, (size_t)(context - total) * sizeof *s->tokens);
+    for (int32_t at = 0, step; n_logits > 0 && at < context; at += step) {
+        step = at == 0 && total % batch ? total % batch : SOTTO_MIN(batch, context - at);
+        sotto_forward_run(f, s->tokens + at, step, at + step == total ? n_logits : 0, logits);
+    }
+    s->kv.n = total;
+}
 
 static sotto_status run(sotto_session *s, const int32_t *tokens, int32_t n, int32_t n_logits, float *logits,
                         sotto_error *err) {
@@ -91,9 +111,14 @@ static sotto_status run(sotto_session *s, const int32_t *tokens, int32_t n, int3
                              .pool = s->model->pool,
                              .workspace = s->workspace,
                              .kv = &s->kv,
-                             .observer = s->observer};
+                             .observer = s->observer,
+                             .plain = s->plain};
     (void)err;
-    sotto_forward_run(&f, tokens, n, n_logits, logits);
+    if (s->options.variant == SOTTO_VARIANT_NO_CACHE) run_without_cache(s, &f, n, n_logits, logits);
+    else sotto_forward_run(&f, tokens, n, n_logits, logits);
+    if (!s->outside) return SOTTO_OK;
+    memcpy(s->outside, s->kv.memory, s->kv.n_bytes);
+    memcpy(s->kv.memory, s->outside, s->kv.n_bytes);
     return SOTTO_OK;
 }
 

@@ -21,6 +21,10 @@ static sotto_status resolve(sotto_session_options *o, const sotto_session_option
         return sotto_fail(err, SOTTO_INVALID, "a batch of %d tokens: choose 1 to %d", (int)o->batch, (int)BATCH_MAX);
     if ((unsigned)o->cache_type > SOTTO_CACHE_F32)
         return sotto_fail(err, SOTTO_INVALID, "cache type %d does not exist", (int)o->cache_type);
+    if ((unsigned)o->variant > SOTTO_VARIANT_NO_CACHE)
+        return sotto_fail(err, SOTTO_INVALID, "variant %d does not exist", (int)o->variant);
+    if (o->variant && (o->cache_type == SOTTO_CACHE_Q8_0 || !m->transformer))
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "variants are for GGUF files and folders, with an f16 or f32 cache");
     return SOTTO_OK;
 }
 

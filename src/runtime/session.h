@@ -12,6 +12,8 @@ struct sotto_session {
     sotto_session_options options; /* context and batch resolved */
     sotto_kv              kv;        /* of the native engine, as is the workspace */
     sotto_workspace      *workspace;
+    sotto_plain          *plain;     /* of a variant: its attention, and where its cache is copied to */
+    uint8_t              *outside;
     sotto_program_state  *state;     /* of that of packages */
     int32_t              *tokens;    /* [context]; the first n are evaluated */
     int32_t               n;

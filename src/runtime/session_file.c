@@ -25,6 +25,8 @@ static const char MAGIC[8] = {'s', 'o', 't', 't', 'o', 'k', 'v', '1'};
 
 /* The cache of a program is its own. */
 static sotto_status check_kind(const sotto_session *s, sotto_error *err) {
+    if (s->options.variant)
+        return sotto_fail(err, SOTTO_UNSUPPORTED, "a session for comparisons cannot be saved or restored");
     if (s->model->transformer) return SOTTO_OK;
     return sotto_fail(err, SOTTO_UNSUPPORTED,
                       "a session with a Core ML package cannot be saved or restored: its program keeps the cache to "

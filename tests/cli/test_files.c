@@ -286,4 +286,49 @@ TEST(bench_ceiling_measures_the_machine_by_threads) {
     program_free(&r);
 }
 
+TEST(bench_ladder_measures_every_rung_at_every_context) {
+    const char *svg = program_file("ladder.svg");
+    program_run r = RUN(NULL, "bench", "ladder", "--synthetic", "tiny", "-c", "32,128,1000000", "-n", "3", "-o", svg,
+                        "--json");
+    json_t     *doc = json_line(r.out, 0), *steps = json_at(doc, "steps");
+    CHECK_CODE(r, 0);
+    CHECK_INT(json_array_size(steps), 15);
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        json_t *one = json_array_get(steps, i);
+        if (i >= 10) {
+            CHECK_HAS(json_text_at(one, "skipped"), "context"); /* longer than the model's */
+            continue;
+        }
+        CHECK_INT(json_int_at(one, "context"), i < 5 ? 32 : 128);
+        CHECK_INT(json_int_at(one, "tokens_timed"), i % 5 == 0 ? 1 : 3);
+        CHECK(json_number_value(json_at(one, "tokens_per_s")) > 0);
+        CHECK(json_number_value(json_at(one, "first_token_ms")) > 0);
+        CHECK((json_at(one, "apple_tokens_per_s") != NULL) == (i >= 5 && i % 5 < 4));
+    }
+    json_decref(doc);
+    program_free(&r);
+    char *text = program_read_file(svg);
+    CHECK(text && strncmp(text, "<svg xmlns=", 11) == 0 && strstr(text, "prefers-color-scheme:dark"));
+    CHECK(text && strstr(text, "+ fused attention</text>") && strcmp(text + strlen(text) - 7, "</svg>\n") == 0);
+    CHECK(text && !strstr(text, "nan") && !strstr(text, "inf\""));
+    free(text);
+}
+
+TEST(bench_ladder_says_what_it_leaves_out) {
+    program_run r = RUN(NULL, "bench", "ladder", "--synthetic", "tiny", "-c", "16,64", "-p", "12", "-n", "8");
+    CHECK_CODE(r, 0);
+    CHECK_HAS(r.out, "a prompt of 12 tokens and 8 more do not fit");
+    CHECK_INT(count_lines(r.out), 11);
+    program_free(&r);
+    r = RUN(NULL, "bench", "ladder", "--synthetic", "tiny", "-c", "64,32");
+    CHECK_CODE(r, 2);
+    CHECK_HAS(r.err, "from the shortest to the longest");
+    program_free(&r);
+    r = RUN(NULL, "bench", "ladder", "-m", MODEL, "-c", "16", "-p", "0", "-n", "1", "--csv");
+    CHECK_CODE(r, 0);
+    CHECK_INT(count_lines(r.out), 6);
+    CHECK_HAS(r.out, "16,fused_attention,q4_0,0,1,");
+    program_free(&r);
+}
+
 TEST_MAIN()
