@@ -20,26 +20,33 @@ static void print_row(const char *title, const char *text) {
     (void)putchar('\n');
 }
 
-/* "keyCache  fp16 [2, 1, 1, 64, 32]", and the range of every axis that has one. */
+/* " [2, 1, 1, 64, 32]", and the range of every axis that has one; of outputs a package need not say it. */
+static void print_shape(const json_t *f) {
+    size_t  k;
+    json_t *dim;
+    json_array_foreach(get(f, "shape"), k, dim) {
+        json_int_t low = json_integer_value(json_array_get(get(f, "lower"), k));
+        json_int_t high = json_integer_value(json_array_get(get(f, "upper"), k));
+        (void)printf("%s", k ? ", " : " [");
+        if (get(f, "lower") && high < 0)
+            (void)printf("%lld..", (long long)low);
+        else if (get(f, "lower") && low != high)
+            (void)printf("%lld..%lld", (long long)low, (long long)high);
+        else
+            (void)printf("%lld", (long long)json_integer_value(dim));
+    }
+    (void)printf("%s\n", k ? "]" : "");
+}
+
+/* "keyCache fp16 [2, 1, 1, 64, 32]" */
 static void print_features(const char *title, json_t *list) {
-    size_t  i, k;
-    json_t *f, *dim;
+    size_t  i;
+    json_t *f;
     json_array_foreach(list, i, f) {
         (void)printf("%-16s ", title);
         print_text(json_string_value(get(f, "name")));
-        (void)printf(" %s [", json_string_value(get(f, "type")));
-        json_array_foreach(get(f, "shape"), k, dim) {
-            json_int_t low = json_integer_value(json_array_get(get(f, "lower"), k));
-            json_int_t high = json_integer_value(json_array_get(get(f, "upper"), k));
-            (void)printf("%s", k ? ", " : "");
-            if (get(f, "lower") && high < 0)
-                (void)printf("%lld..", (long long)low);
-            else if (get(f, "lower") && low != high)
-                (void)printf("%lld..%lld", (long long)low, (long long)high);
-            else
-                (void)printf("%lld", (long long)json_integer_value(dim));
-        }
-        (void)printf("]\n");
+        (void)printf(" %s", json_string_value(get(f, "type")));
+        print_shape(f);
     }
 }
 

@@ -47,6 +47,7 @@ TEST(a_package_can_be_looked_into_and_run) {
     r = RUN(NULL, "inspect", path);
     CHECK_CODE(r, 0);
     CHECK_HAS(r.out, "inputIds int32 [1, 1..32]");
+    CHECK_HAS(r.out, "logits fp16\n");
     CHECK_HAS(r.out, "scaled_dot_product_attention");
     CHECK(strstr(r.err, "not supported") == NULL);
     program_free(&r);
