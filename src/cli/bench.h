@@ -50,6 +50,7 @@ int sotto_bench_report_end(sotto_bench_report *r, const char *path, const sotto_
 enum { SOTTO_LADDER_RUNGS = 5, SOTTO_LADDER_CONTEXTS_MAX = 16 };
 
 typedef struct sotto_bench_step {
+    int32_t prompt;                 /* tokens */
     int32_t n_tokens;               /* that were timed; 0: none, and why */
     double  tokens_per_s, first_ms; /* a token after the first; the prompt with the first */
     char    why[192];
@@ -57,7 +58,7 @@ typedef struct sotto_bench_step {
 
 typedef struct sotto_bench_ladder {
     const char      *model;
-    int32_t          prompt, threads, contexts[SOTTO_LADDER_CONTEXTS_MAX];
+    int32_t          threads, contexts[SOTTO_LADDER_CONTEXTS_MAX];
     size_t           n_contexts;
     sotto_bench_step step[SOTTO_LADDER_CONTEXTS_MAX][SOTTO_LADDER_RUNGS];
 } sotto_bench_ladder;

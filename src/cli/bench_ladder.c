@@ -170,7 +170,7 @@ static int climb(ladder *l, size_t c, int i) {
     int32_t                   prompt = s->prompt_tokens ? s->prompt_tokens : context - n;
     double                    expected = foretell(&l->table, c, i, l->spent[i]);
     bool                      skipped = c > 0 && !l->table.step[c - 1][i].n_tokens;
-    *out = (sotto_bench_step){0};
+    *out = (sotto_bench_step){.prompt = prompt};
     if (context > l->model_context)
         (void)snprintf(out->why, sizeof out->why, "the model's context is %d tokens", l->model_context);
     else if (prompt < 1 || prompt + n > context)
@@ -225,7 +225,7 @@ static void print_step(const ladder *l, size_t c, int i) {
     double                  apple = sotto_bench_apple(i, context);
     char                    text[24];
     if (l->s->csv) {
-        (void)printf("%d,%s,%s,%d,%d,%.6g,%.6g,%.6g,\"%s\"\n", context, rungs[i].key, rungs[i].type, l->table.prompt,
+        (void)printf("%d,%s,%s,%d,%d,%.6g,%.6g,%.6g,\"%s\"\n", context, rungs[i].key, rungs[i].type, t->prompt,
                      t->n_tokens, t->tokens_per_s, t->first_ms, apple, t->why);
     } else {
         (void)printf("%7d  %-24s %-5s", context, rungs[i].name, rungs[i].type);
@@ -259,8 +259,8 @@ static void print_heading(const sotto_cli_settings *s) {
 static json_t *step_json(const sotto_bench_ladder *l, size_t c, int i) {
     const sotto_bench_step *t = &l->step[c][i];
     double                  apple = sotto_bench_apple(i, l->contexts[c]);
-    json_t *one = json_pack("{s:i, s:s, s:s, s:i}", "context", l->contexts[c], "rung", rungs[i].key, "weights",
-                            rungs[i].type, "tokens_timed", t->n_tokens);
+    json_t *one = json_pack("{s:i, s:s, s:s, s:i, s:i}", "context", l->contexts[c], "rung", rungs[i].key, "weights",
+                            rungs[i].type, "prompt_tokens", t->prompt, "tokens_timed", t->n_tokens);
     int     rc = one ? 0 : -1;
     if (!rc && t->n_tokens)
         rc = json_object_update_new(one, json_pack("{s:f, s:f}", "tokens_per_s", t->tokens_per_s, "first_token_ms",
@@ -282,10 +282,9 @@ static int print_json(const ladder *l) {
         json_decref(steps);
         return sotto_cli_fail_memory();
     }
-    return sotto_cli_print_json(json_pack("{s:o, s:o, s:i, s:i, s:o}", "machine", sotto_bench_machine_json(l->s->cpu),
+    return sotto_cli_print_json(json_pack("{s:o, s:o, s:i, s:o}", "machine", sotto_bench_machine_json(l->s->cpu),
                                           "model", sotto_cli_json_text(l->table.model, strlen(l->table.model)),
-                                          "threads", l->table.threads, "prompt_tokens", l->table.prompt, "steps",
-                                          steps));
+                                          "threads", l->table.threads, "steps", steps));
 }
 
 static int draw(const ladder *l) {
@@ -322,7 +321,6 @@ static int begin(ladder *l) {
     memcpy(l->table.contexts, contexts.item, contexts.n * sizeof *contexts.item);
     l->table.n_contexts = contexts.n;
     l->table.model = s->synthetic ? s->synthetic : s->model;
-    l->table.prompt = s->prompt_tokens;
     int code = find_file(s, &l->files[0]);
     if (!code) code = find_file(s, &l->files[1]);
     if (!code) code = sotto_bench_look(l->files[0].path, &look);

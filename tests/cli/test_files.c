@@ -300,6 +300,7 @@ TEST(bench_ladder_measures_every_rung_at_every_context) {
             continue;
         }
         CHECK_INT(json_int_at(one, "context"), i < 5 ? 32 : 128);
+        CHECK_INT(json_int_at(one, "prompt_tokens"), 7);
         CHECK_INT(json_int_at(one, "tokens_timed"), i % 5 == 0 ? 1 : 3);
         CHECK(json_number_value(json_at(one, "tokens_per_s")) > 0);
         CHECK(json_number_value(json_at(one, "first_token_ms")) > 0);
@@ -327,7 +328,7 @@ TEST(bench_ladder_says_what_it_leaves_out) {
     r = RUN(NULL, "bench", "ladder", "-m", MODEL, "-c", "16", "-p", "0", "-n", "1", "--csv");
     CHECK_CODE(r, 0);
     CHECK_INT(count_lines(r.out), 6);
-    CHECK_HAS(r.out, "16,fused_attention,q4_0,0,1,");
+    CHECK_HAS(r.out, "16,fused_attention,q4_0,15,1,");
     program_free(&r);
 }
 

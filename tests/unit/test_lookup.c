@@ -49,7 +49,10 @@ TEST(guesses_are_computed_as_long_as_they_pay) {
     static const int32_t ids[] = {1, 2, 3, 1, 2, 3};
     int                  tries = 0, silent = 0;
     sotto_lookup_init(&l, 0.3);
-    CHECK_INT(guess(ids, 6, 1), 1); /* 1.7 tokens for 1.6 */
+    CHECK_INT(guess(ids, 6, 7), 0); /* a share of 0.5: 1.5 tokens for 1.6, 1.75 for 1.9 */
+    sotto_lookup_see(&l, 1);
+    l.came_true[3] = 0.7;
+    CHECK_INT(guess(ids, 6, 1), 1); /* 1.7 for 1.6 */
     CHECK_INT(guess(ids, 6, 7), 2); /* 2.19 for 1.9; 2.53 for 2.2 would be less by the pass */
     sotto_lookup_see(&l, 1);
     for (int i = 0; i < 40; i++) {
@@ -86,6 +89,10 @@ TEST(matches_of_each_length_are_judged_alone) {
     for (int i = 0; i < 10; i++) {
         (void)guess(two, 9, 7);
         sotto_lookup_see(&l, 99);
+    }
+    for (int i = 0; i < 10; i++) {
+        (void)guess(four, 9, 7);
+        sotto_lookup_see(&l, 5);
     }
     CHECK_INT(guess(two, 9, 7), 0);
     CHECK(guess(four, 9, 7) > 0);
