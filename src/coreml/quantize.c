@@ -67,12 +67,13 @@ bool sotto_block_quantize(const sotto_kernels *k, const float *x, const float *i
 }
 
 bool sotto_block_from_q4_0(const sotto_block_q4_0 *b, bool mirror, int8_t *codes, uint16_t *scale, int8_t *offset) {
-    bool negative = mirror && (b->d & 0x8000) != 0;
-    for (int i = 0; i < SOTTO_CODE_BLOCK / 2; i++) {
-        int low = b->qs[i] & 15, high = b->qs[i] >> 4;
-        codes[i] = (int8_t)(negative ? 7 - low : low - 8);
-        codes[i + 16] = (int8_t)(negative ? 7 - high : high - 8);
-    }
+    bool    negative = mirror && (b->d & 0x8000) != 0;
+    uint8_t flip = negative ? 0xff : 0; /* 7 - q = (15 - q) - 8 */
+    uint8_t made[SOTTO_CODE_BLOCK], qs[SOTTO_CODE_BLOCK / 2];
+    memcpy(qs, b->qs, sizeof qs);
+    for (int i = 0; i < SOTTO_CODE_BLOCK / 2; i++) made[i] = (uint8_t)(((qs[i] ^ flip) & 15) - 8);
+    for (int i = 0; i < SOTTO_CODE_BLOCK / 2; i++) made[i + 16] = (uint8_t)(((qs[i] ^ flip) >> 4) - 8);
+    memcpy(codes, made, sizeof made);
     *scale = negative ? b->d & 0x7fff : b->d;
     *offset = negative ? -1 : 0;
     return (b->d & 0x7c00) != 0x7c00;
