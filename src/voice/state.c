@@ -44,21 +44,34 @@ static sotto_status ask(sotto_voice *v, const char *text, sotto_error *err) {
     return sotto_think_post(v, SOTTO_JOB_ANSWER, text, 0, err);
 }
 
+static sotto_status withdraw(sotto_voice *v, sotto_error *err) {
+    if (!v->speculated.len) return SOTTO_OK;
+    forget_answer(v);
+    return sotto_think_post(v, SOTTO_JOB_UNDO, NULL, 0, err);
+}
+
+/* Begin an answer to all that was said, unless that is what is being answered. */
+static sotto_status answer_all(sotto_voice *v, bool *held, sotto_error *err) {
+    sotto_buf    text = {0};
+    sotto_status status = whole(v, v->partial.data, &text, err);
+    *held = !status && v->speculated.len && strcmp(text.data, v->speculated.data) == 0;
+    if (!status && !*held) status = withdraw(v, err);
+    if (!status && !*held) status = ask(v, text.data, err);
+    sotto_buf_free(&text);
+    return status;
+}
+
 static sotto_status speculate(sotto_voice *v, sotto_error *err) {
+    bool held;
     if (!v->options.speculate || !v->partial.len) return SOTTO_OK;
-    SOTTO_TRY(whole(v, v->partial.data, &v->speculated, err));
-    SOTTO_TRY(ask(v, v->speculated.data, err));
+    SOTTO_TRY(answer_all(v, &held, err));
+    if (held) return SOTTO_OK;
+    if (!sotto_buf_append(&v->speculated, v->said.data, v->said.len)) return sotto_fail_memory(err, "what was said");
     sotto_mutex_lock(&v->shared.mutex);
     v->shared.latency.speculated = sotto_voice_now(v);
     sotto_mutex_unlock(&v->shared.mutex);
     v->stats.n_speculated++;
     return SOTTO_OK;
-}
-
-static sotto_status withdraw(sotto_voice *v, sotto_error *err) {
-    if (!v->speculated.len) return SOTTO_OK;
-    forget_answer(v);
-    return sotto_think_post(v, SOTTO_JOB_UNDO, NULL, 0, err);
 }
 
 static sotto_status drop(sotto_voice *v, sotto_error *err) {
@@ -70,15 +83,10 @@ static sotto_status drop(sotto_voice *v, sotto_error *err) {
 
 /* v->partial holds the final words. */
 static sotto_status commit(sotto_voice *v, sotto_error *err) {
-    sotto_buf text = {0};
-    double    committed_ms = v->speech_end_ms + v->endpoint.silence_ms;
+    bool   held;
+    double committed_ms = v->speech_end_ms + v->endpoint.silence_ms;
     sotto_voice_listen_end(v);
-    sotto_status status = whole(v, v->partial.data, &text, err);
-    bool         held = !status && v->speculated.len && strcmp(text.data, v->speculated.data) == 0;
-    if (!status && !held) status = withdraw(v, err);
-    if (!status && !held) status = ask(v, text.data, err);
-    sotto_buf_free(&text);
-    if (status) return status;
+    SOTTO_TRY(answer_all(v, &held, err));
     v->stats.n_held += held;
     sotto_mutex_lock(&v->shared.mutex);
     v->shared.latency.held = held;

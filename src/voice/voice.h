@@ -139,6 +139,9 @@ struct sotto_voice {
     sotto_agreement    agreement;
     int16_t            preroll[SOTTO_PREROLL_FRAMES][SOTTO_SPEECH_FRAME]; /* ring */
     bool               open; /* an utterance is being recognised */
+    bool               closed; /* its last words are known, unless it goes on */
+    float              confidence; /* in them */
+    sotto_buf          sound; /* of it, in case it goes on */
     bool               pushed;
     sotto_completeness completeness; /* of the partial */
     sotto_buf          partial, prefilled;
@@ -147,6 +150,7 @@ struct sotto_voice {
     sotto_buf          said;       /* the text of the turn that is being answered */
     bool               announcing; /* what is spoken is no answer: nothing to keep */
     bool               cut;        /* the loudspeaker is to be quiet at once */
+    double             voice_ms; /* when a voice was last heard */
     double             speech_start_ms, speech_end_ms, audio_start_ms, awake_until_ms, loud_until_ms;
     sotto_voice_stats  stats;
 };
