@@ -123,14 +123,18 @@ static sotto_status reopen(sotto_voice *v, sotto_error *err) {
     return sotto_stt_feed(v->stt, (const int16_t *)(const void *)v->sound.data, v->sound.len / sizeof(int16_t), err);
 }
 
+static sotto_status begin_early(sotto_voice *v, sotto_error *err) {
+    SOTTO_TRY(take_partial(v, err));
+    return sotto_voice_has_begun(v) ? SOTTO_OK : sotto_voice_dispatch(v, SOTTO_CAUSE_SPECULATIVE, err);
+}
+
 /* The last pass fits into the silence that is still to be waited for. Meanwhile an answer is begun to what has been
  * understood so far, which is mostly the same. */
 static sotto_status prepare_end(sotto_voice *v, sotto_error *err) {
     if (!v->options.speculate || v->state != SOTTO_VOICE_LISTENING) return SOTTO_OK;
-    SOTTO_TRY(take_partial(v, err));
-    SOTTO_TRY(sotto_voice_dispatch(v, SOTTO_CAUSE_SPECULATIVE, err));
+    SOTTO_TRY(begin_early(v, err));
     SOTTO_TRY(close_utterance(v, err));
-    return sotto_voice_dispatch(v, SOTTO_CAUSE_SPECULATIVE, err);
+    return begin_early(v, err);
 }
 
 static sotto_status complain(sotto_voice *v, sotto_error *err) {
@@ -193,9 +197,7 @@ static sotto_status take_endpoint(sotto_voice *v, sotto_endpoint_event event, so
         return sotto_voice_dispatch(v, SOTTO_CAUSE_RESUME, err);
     case SOTTO_ENDPOINT_CLOSING: return prepare_end(v, err);
     case SOTTO_ENDPOINT_END: return end_utterance(v, err);
-    case SOTTO_ENDPOINT_SPECULATIVE:
-        SOTTO_TRY(take_partial(v, err));
-        return sotto_voice_dispatch(v, SOTTO_CAUSE_SPECULATIVE, err);
+    case SOTTO_ENDPOINT_SPECULATIVE: return begin_early(v, err);
     case SOTTO_ENDPOINT_NONE: break;
     }
     return SOTTO_OK;

@@ -31,6 +31,8 @@ typedef enum sotto_voice_cause {
 } sotto_voice_cause;
 /* Do what the table says for the state that the voice is in; a pair that is not in it means nothing. */
 sotto_status sotto_voice_dispatch(sotto_voice *v, sotto_voice_cause cause, sotto_error *err);
+/* Whether an answer to all that has been understood so far has been begun early. */
+bool sotto_voice_has_begun(const sotto_voice *v);
 
 /* ---- what is left of sotto's own voice (residual.c) -------------------------------------------------------- */
 

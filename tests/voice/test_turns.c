@@ -1,5 +1,5 @@
-/* Turns that do not go smoothly: interruptions, second thoughts, noises, echoes, silence. All but one in lockstep, so that
- * what happens does not depend on the machine; the voice's threads take part as ever. */
+/* Turns that do not go smoothly: interruptions, second thoughts, noises, echoes, silence. All but one in lockstep, so
+ * that what happens does not depend on the machine; the voice's threads take part as ever. */
 #include "os/os.h"
 #include "voice/scene.h"
 
