@@ -56,12 +56,12 @@ static sotto_endpoint_event end(sotto_endpoint *e, bool cut) {
 
 static sotto_endpoint_event wait_for_end(sotto_endpoint *e, bool spoke, sotto_completeness completeness) {
     bool    speculated = e->speculated, closing = e->closing;
-    int32_t wait = patience(e, completeness);
+    int32_t wait = patience(e, completeness), near = SOTTO_MIN(wait, e->options.unsure_ms) - CLOSING_MS;
     e->speech_ms += FRAME_MS;
     if (e->speech_ms >= e->options.longest_ms) return end(e, true);
     if (e->silence_ms >= wait) return end(e, false);
     e->speculated = e->silence_ms >= e->options.speculative_ms;
-    e->closing = !spoke && (closing || e->silence_ms >= SOTTO_MAX(wait - CLOSING_MS, FRAME_MS));
+    e->closing = !spoke && (closing || e->silence_ms >= SOTTO_MAX(near, FRAME_MS));
     if (e->closing && !closing) return SOTTO_ENDPOINT_CLOSING;
     if (e->speculated && !speculated) return SOTTO_ENDPOINT_SPECULATIVE;
     return (speculated || closing) && spoke ? SOTTO_ENDPOINT_RESUME : SOTTO_ENDPOINT_NONE;

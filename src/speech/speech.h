@@ -45,7 +45,7 @@ typedef enum sotto_endpoint_event {
     SOTTO_ENDPOINT_NONE,
     SOTTO_ENDPOINT_START,       /* somebody has begun to speak, about `since_ms` ago */
     SOTTO_ENDPOINT_SPECULATIVE, /* silent for speculative_ms */
-    SOTTO_ENDPOINT_CLOSING,     /* the end is near: the time for what must be done by then */
+    SOTTO_ENDPOINT_CLOSING,     /* the end may be near: the time for what must be done by then */
     SOTTO_ENDPOINT_RESUME,      /* and speaking again */
     SOTTO_ENDPOINT_END          /* of the utterance */
 } sotto_endpoint_event;

@@ -42,7 +42,7 @@ TEST(a_sentence_and_its_end_by_completeness) {
     run r;
     CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_UNSURE), "S109 P220 C238 E250");
     CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_COMPLETE), "S109 C213 P220 E225");
-    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_INCOMPLETE), "S109 P220 C308 E320");
+    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_INCOMPLETE), "S109 P220 C238 E320");
 }
 
 TEST(completeness_may_change_while_it_is_silent) {
@@ -78,7 +78,7 @@ TEST(a_pause_in_a_sentence) {
     run r;
     CHECK_STR(events_of(&r, ".20 v60 .15 v60 .60", SOTTO_UNSURE), "S29 P175 C193 E205");           /* 150 ms */
     CHECK_STR(events_of(&r, ".20 v60 .30 v60 .60", SOTTO_UNSURE), "S29 P100 R113 P190 C208 E220"); /* 300 ms */
-    CHECK_STR(events_of(&r, ".20 v60 .90 v60 .130", SOTTO_INCOMPLETE), "S29 P100 R173 P250 C338 E350");
+    CHECK_STR(events_of(&r, ".20 v60 .90 v60 .130", SOTTO_INCOMPLETE), "S29 P100 C118 R173 P250 C268 E350");
     CHECK_STR(events_of(&r, ".20 v60 .90 v60 .60", SOTTO_UNSURE), "S29 P100 C118 E130 S179 P250 C268 E280"); /* two */
 }
 

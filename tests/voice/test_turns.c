@@ -421,14 +421,13 @@ TEST(an_answer_begun_to_other_words_does_not_end_the_next) {
     scene_open(&s, &o);
     sound_silence(&said, 300);
     sound_say(&said, "flite:slt", "What time is it?", NULL, NULL);
-    sound_silence(&said, 4000);
+    sound_silence(&said, 30000);
     uint64_t at = sotto_time_ns();
     for (size_t i = 0; i + SOTTO_VOICE_FRAME <= sound_length(&said) && !s.n[SOTTO_VOICE_DONE];
          i += SOTTO_VOICE_FRAME) {
         sotto_sleep_until_ns(at += 10000000);
         scene_frame(&s, sound_samples(&said) + i, NULL);
     }
-    scene_finish(&s);
     CHECK_STR(s.heard.data, "what time is it");
     CHECK_INT(json_array_size(s.calls), 1);
     CHECK_INT(s.n[SOTTO_VOICE_AUDIO_START], 1);
