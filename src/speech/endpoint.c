@@ -1,7 +1,8 @@
 /* When an utterance begins and ends: a state machine over voiced and silent frames. */
 #include "speech/speech.h"
 
-enum { FRAME_MS = 10, START_MS_MAX = 320, RESUME_FRAMES = 3 };
+/* CLOSING_MS: what a recogniser's last pass takes of two seconds of speech, about. */
+enum { FRAME_MS = 10, START_MS_MAX = 320, RESUME_FRAMES = 3, CLOSING_MS = 120 };
 
 sotto_endpoint_options sotto_endpoint_options_default(void) {
     return (sotto_endpoint_options){.start_ms = 90, .speculative_ms = 200, .complete_ms = 250, .unsure_ms = 500,
@@ -31,7 +32,7 @@ static sotto_endpoint_event wait_for_start(sotto_endpoint *e) {
     if (e->cut || ones(bits) < frames) return SOTTO_ENDPOINT_NONE;
     for (; bits; bits >>= 1) span++;
     e->speaking = true;
-    e->speculated = false;
+    e->speculated = e->closing = false;
     e->silence_ms = 0;
     e->speech_ms = e->since_ms = span * FRAME_MS;
     return SOTTO_ENDPOINT_START;
@@ -47,20 +48,23 @@ static int32_t patience(const sotto_endpoint *e, sotto_completeness completeness
 }
 
 static sotto_endpoint_event end(sotto_endpoint *e, bool cut) {
-    e->speaking = e->speculated = false;
+    e->speaking = e->speculated = e->closing = false;
     e->cut = cut;
     e->recent = 0;
     return SOTTO_ENDPOINT_END;
 }
 
 static sotto_endpoint_event wait_for_end(sotto_endpoint *e, bool spoke, sotto_completeness completeness) {
-    bool speculated = e->speculated;
+    bool    speculated = e->speculated, closing = e->closing;
+    int32_t wait = patience(e, completeness), near = SOTTO_MIN(wait, e->options.unsure_ms) - CLOSING_MS;
     e->speech_ms += FRAME_MS;
     if (e->speech_ms >= e->options.longest_ms) return end(e, true);
-    if (e->silence_ms >= patience(e, completeness)) return end(e, false);
+    if (e->silence_ms >= wait) return end(e, false);
     e->speculated = e->silence_ms >= e->options.speculative_ms;
+    e->closing = !spoke && (closing || e->silence_ms >= SOTTO_MAX(near, FRAME_MS));
+    if (e->closing && !closing) return SOTTO_ENDPOINT_CLOSING;
     if (e->speculated && !speculated) return SOTTO_ENDPOINT_SPECULATIVE;
-    return speculated && spoke ? SOTTO_ENDPOINT_RESUME : SOTTO_ENDPOINT_NONE;
+    return (speculated || closing) && spoke ? SOTTO_ENDPOINT_RESUME : SOTTO_ENDPOINT_NONE;
 }
 
 sotto_endpoint_event sotto_endpoint_feed(sotto_endpoint *e, bool voiced, sotto_completeness completeness) {

@@ -45,13 +45,14 @@ typedef enum sotto_endpoint_event {
     SOTTO_ENDPOINT_NONE,
     SOTTO_ENDPOINT_START,       /* somebody has begun to speak, about `since_ms` ago */
     SOTTO_ENDPOINT_SPECULATIVE, /* silent for speculative_ms */
+    SOTTO_ENDPOINT_CLOSING,     /* the end may be near: the time for what must be done by then */
     SOTTO_ENDPOINT_RESUME,      /* and speaking again */
     SOTTO_ENDPOINT_END          /* of the utterance */
 } sotto_endpoint_event;
 typedef struct sotto_endpoint {
     sotto_endpoint_options options;
     bool    speaking;   /* between START and END */
-    bool    speculated;
+    bool    speculated, closing;
     int32_t speech_ms;  /* since the start */
     int32_t silence_ms; /* since the last voice; a voiced frame or two alone are none */
     int32_t since_ms;
@@ -84,6 +85,8 @@ sotto_status      sotto_stt_feed(sotto_stt *s, const int16_t *pcm, size_t n, sot
 const char       *sotto_stt_partial(sotto_stt *s);
 /* The end of the utterance, and what was said. *confidence: 0..1, 1 where the engine has none. */
 sotto_status      sotto_stt_final(sotto_stt *s, const char **text, float *confidence, sotto_error *err);
+/* It was not the end: begin the same utterance again, to be fed from its beginning. */
+sotto_status      sotto_stt_again(sotto_stt *s, sotto_error *err);
 
 /* The words on which the last `n` partials agree, from the beginning (Macháček et al. 2023, LocalAgreement-n), and
  * never fewer than were agreed on before unless `partial` contradicts them. */

@@ -8,6 +8,11 @@
 
 #define SEARCH "sotto"
 
+/* The first search goes through fewer states than pocketsphinx lets it by itself. The second one, over the whole
+ * utterance once it has ended, tries a word only near where the first found it, and not if it found hardly any end of
+ * it: that takes two thirds of the time, for the same words. */
+enum { STATES_MAX = 3000, LOOK_AHEAD_FRAMES = 5, ENDS_MIN = 6, STARTS_FRAMES = 12 };
+
 #if SOTTO_POCKETSPHINX5
 #include <pocketsphinx/err.h>
 
@@ -15,7 +20,8 @@ static void *config_new(const sotto_sphinx *s, double threshold) {
     ps_config_t *c = ps_config_init(NULL);
     if (!c) return NULL;
     bool ok = ps_config_set_str(c, "hmm", s->model) && ps_config_set_str(c, "dict", s->dictionary) &&
-              ps_config_set_int(c, "maxhmmpf", 3000) && ps_config_set_int(c, "pl_window", 10) &&
+              ps_config_set_int(c, "maxhmmpf", STATES_MAX) && ps_config_set_int(c, "pl_window", LOOK_AHEAD_FRAMES) &&
+              ps_config_set_int(c, "fwdflatefwid", ENDS_MIN) && ps_config_set_int(c, "fwdflatsfwin", STARTS_FRAMES) &&
               (threshold == 0 || ps_config_set_float(c, "kws_threshold", threshold));
     if (ok) return c;
     (void)ps_config_free(c);
@@ -30,9 +36,13 @@ static int  start_stream(ps_decoder_t *d) { return (void)d, 0; } /* it has no vo
 #include <sphinxbase/err.h>
 
 static void *config_new(const sotto_sphinx *s, double threshold) {
-    cmd_ln_t *c = cmd_ln_init(NULL, ps_args(), FALSE, "-hmm", s->model, "-dict", s->dictionary, "-maxhmmpf", "3000",
-                              "-pl_window", "10", NULL);
-    if (c && threshold != 0) cmd_ln_set_float_r(c, "-kws_threshold", threshold);
+    cmd_ln_t *c = cmd_ln_init(NULL, ps_args(), FALSE, "-hmm", s->model, "-dict", s->dictionary, NULL);
+    if (!c) return NULL;
+    cmd_ln_set_int_r(c, "-maxhmmpf", STATES_MAX);
+    cmd_ln_set_int_r(c, "-pl_window", LOOK_AHEAD_FRAMES);
+    cmd_ln_set_int_r(c, "-fwdflatefwid", ENDS_MIN);
+    cmd_ln_set_int_r(c, "-fwdflatsfwin", STARTS_FRAMES);
+    if (threshold != 0) cmd_ln_set_float_r(c, "-kws_threshold", threshold);
     return c;
 }
 static void config_free(void *config) { (void)cmd_ln_free_r(config); }

@@ -59,6 +59,12 @@ sotto_status sotto_stt_start(sotto_stt *s, sotto_error *err) {
     return status;
 }
 
+sotto_status sotto_stt_again(sotto_stt *s, sotto_error *err) {
+    sotto_status status = s->engine->again(s->state, err);
+    s->started = status == SOTTO_OK;
+    return status;
+}
+
 static sotto_status fail_closed(sotto_error *err) {
     return sotto_fail(err, SOTTO_INVALID, "the recogniser has no open utterance: start one first");
 }

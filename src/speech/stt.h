@@ -11,6 +11,7 @@ typedef struct sotto_stt_engine {
     sotto_status (*open)(void **out, const sotto_stt_options *opt, sotto_error *err);
     void (*close)(void *state);
     sotto_status (*start)(void *state, sotto_error *err);
+    sotto_status (*again)(void *state, sotto_error *err); /* start, but the last utterance */
     sotto_status (*feed)(void *state, const int16_t *pcm, size_t n, sotto_error *err);
     const char *(*partial)(void *state); /* NULL: out of memory */
     sotto_status (*final)(void *state, const char **text, float *confidence, sotto_error *err);

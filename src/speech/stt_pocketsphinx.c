@@ -60,5 +60,5 @@ static sotto_status final(void *state, const char **text, float *confidence, sot
     return SOTTO_OK;
 }
 
-const sotto_stt_engine sotto_stt_pocketsphinx = {"pocketsphinx", open_engine, close_engine, start, feed,
-                                                 partial, final};
+const sotto_stt_engine sotto_stt_pocketsphinx = {"pocketsphinx", open_engine, close_engine, start, start,
+                                                 feed, partial, final};

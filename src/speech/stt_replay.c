@@ -19,7 +19,7 @@ enum { REPLAY_BYTES_MAX = 1 << 20, REPLAY_MS_MAX = 24 * 3600 * 1000 };
 typedef struct engine {
     sotto_arena         arena;
     sotto_replay_script script;
-    size_t              at; /* in the script: the utterance's first line */
+    size_t              at, last; /* in the script: the first line of the utterance, and of the one before */
     uint64_t            n_samples;
 } engine;
 
@@ -132,6 +132,12 @@ static sotto_status start(void *state, sotto_error *err) {
     return SOTTO_OK;
 }
 
+static sotto_status again(void *state, sotto_error *err) {
+    engine *e = state;
+    e->at = e->last;
+    return start(state, err);
+}
+
 static sotto_status feed(void *state, const int16_t *pcm, size_t n, sotto_error *err) {
     (void)pcm, (void)err;
     ((engine *)state)->n_samples += n;
@@ -151,6 +157,7 @@ static sotto_status final(void *state, const char **text, float *confidence, sot
     (void)err;
     engine *e = state;
     *text = "";
+    e->last = e->at;
     while (e->at < e->script.n && !e->script.lines[e->at].final) e->at++;
     if (e->at == e->script.n) return SOTTO_OK;
     *confidence = (float)e->script.lines[e->at].value;
@@ -158,4 +165,4 @@ static sotto_status final(void *state, const char **text, float *confidence, sot
     return SOTTO_OK;
 }
 
-const sotto_stt_engine sotto_stt_replay = {"replay", open_engine, close_engine, start, feed, partial, final};
+const sotto_stt_engine sotto_stt_replay = {"replay", open_engine, close_engine, start, again, feed, partial, final};

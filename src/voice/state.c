@@ -44,21 +44,39 @@ static sotto_status ask(sotto_voice *v, const char *text, sotto_error *err) {
     return sotto_think_post(v, SOTTO_JOB_ANSWER, text, 0, err);
 }
 
+static sotto_status withdraw(sotto_voice *v, sotto_error *err) {
+    if (!v->speculated.len) return SOTTO_OK;
+    forget_answer(v);
+    return sotto_think_post(v, SOTTO_JOB_UNDO, NULL, 0, err);
+}
+
+bool sotto_voice_has_begun(const sotto_voice *v) {
+    const sotto_buf *begun = &v->speculated, *before = &v->before;
+    size_t           n = before->len + (before->len && v->partial.len);
+    if (!begun->len || begun->len != n + v->partial.len) return false;
+    return (!before->len || memcmp(begun->data, before->data, before->len) == 0) &&
+           strcmp(begun->data + n, v->partial.data) == 0;
+}
+
+/* Begin an answer to all that was said. */
+static sotto_status answer_all(sotto_voice *v, sotto_error *err) {
+    sotto_buf    text = {0};
+    sotto_status status = whole(v, v->partial.data, &text, err);
+    if (!status) status = withdraw(v, err);
+    if (!status) status = ask(v, text.data, err);
+    sotto_buf_free(&text);
+    return status;
+}
+
 static sotto_status speculate(sotto_voice *v, sotto_error *err) {
     if (!v->options.speculate || !v->partial.len) return SOTTO_OK;
-    SOTTO_TRY(whole(v, v->partial.data, &v->speculated, err));
-    SOTTO_TRY(ask(v, v->speculated.data, err));
+    SOTTO_TRY(answer_all(v, err));
+    if (!sotto_buf_append(&v->speculated, v->said.data, v->said.len)) return sotto_fail_memory(err, "what was said");
     sotto_mutex_lock(&v->shared.mutex);
     v->shared.latency.speculated = sotto_voice_now(v);
     sotto_mutex_unlock(&v->shared.mutex);
     v->stats.n_speculated++;
     return SOTTO_OK;
-}
-
-static sotto_status withdraw(sotto_voice *v, sotto_error *err) {
-    if (!v->speculated.len) return SOTTO_OK;
-    forget_answer(v);
-    return sotto_think_post(v, SOTTO_JOB_UNDO, NULL, 0, err);
 }
 
 static sotto_status drop(sotto_voice *v, sotto_error *err) {
@@ -70,15 +88,10 @@ static sotto_status drop(sotto_voice *v, sotto_error *err) {
 
 /* v->partial holds the final words. */
 static sotto_status commit(sotto_voice *v, sotto_error *err) {
-    sotto_buf text = {0};
-    double    committed_ms = v->speech_end_ms + v->endpoint.silence_ms;
+    bool   held = sotto_voice_has_begun(v);
+    double committed_ms = v->speech_end_ms + v->endpoint.silence_ms;
     sotto_voice_listen_end(v);
-    sotto_status status = whole(v, v->partial.data, &text, err);
-    bool         held = !status && v->speculated.len && strcmp(text.data, v->speculated.data) == 0;
-    if (!status && !held) status = withdraw(v, err);
-    if (!status && !held) status = ask(v, text.data, err);
-    sotto_buf_free(&text);
-    if (status) return status;
+    if (!held) SOTTO_TRY(answer_all(v, err));
     v->stats.n_held += held;
     sotto_mutex_lock(&v->shared.mutex);
     v->shared.latency.held = held;

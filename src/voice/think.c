@@ -111,13 +111,22 @@ static bool hand_on(sotto_voice *v) {
     return ok;
 }
 
+/* Out of memory. */
+static void give_up(sotto_voice *v) {
+    sotto_mutex_lock(&v->shared.mutex);
+    v->shared.failed = true;
+    v->shared.answering = false;
+    sotto_flag_set(&v->shared.cancel, 1);
+    sotto_mutex_unlock(&v->shared.mutex);
+}
+
 static void take_text(void *user, const char *text, size_t n) {
     sotto_voice *v = user;
     sotto_mutex_lock(&v->shared.mutex);
     bool ok = sotto_buf_append(&v->shared.answer, text, n);
     sotto_mutex_unlock(&v->shared.mutex);
     if (!ok || sotto_speakable_feed(v->speakable, text, n, NULL)) {
-        sotto_flag_set(&v->shared.cancel, 1);
+        give_up(v);
         return;
     }
     sotto_buf piece = {0};
@@ -163,8 +172,10 @@ static void answer(sotto_voice *v, const char *text) {
     bool ok = !status && hand_on(v);
     if (status && status != SOTTO_CANCELLED) report(v, &err);
     sotto_mutex_lock(&v->shared.mutex);
-    if (!sotto_flag_is_set(&v->shared.cancel)) v->shared.failed = !ok;
-    v->shared.answering = false;
+    if (!sotto_flag_is_set(&v->shared.cancel)) { /* else another may have been asked for already */
+        v->shared.failed = !ok;
+        v->shared.answering = false;
+    }
     sotto_mutex_unlock(&v->shared.mutex);
 }
 

@@ -7,6 +7,7 @@
 enum {
     FRAME_MS = 10,
     PARTIAL_FRAMES = 10, /* how often the recogniser is asked what it hears */
+    PAUSE_MS = 100,      /* of silence in which it is asked in each frame whether that is a whole request */
     AGREE = 3,           /* partials that must agree on a word before it is prefilled */
     BEFORE_MS = 200,     /* that the recogniser is given from before the first voiced frame */
     WORDS_MS = 250,      /* of speech with words in it that interrupt an answer */
@@ -40,9 +41,18 @@ const char *sotto_voice_event_name(sotto_voice_event_type type) { return event_n
 
 /* ---- an utterance ---------------------------------------------------------------------------------------- */
 
+/* What comes once the last words are known is kept, in case they were not the last. */
+static sotto_status recognise(sotto_voice *v, const int16_t *pcm, sotto_error *err) {
+    if (v->options.speculate && !sotto_buf_append(&v->sound, pcm, SOTTO_SPEECH_FRAME * sizeof *pcm))
+        return sotto_fail_memory(err, "what was heard");
+    return v->closed ? SOTTO_OK : sotto_stt_feed(v->stt, pcm, SOTTO_SPEECH_FRAME, err);
+}
+
 sotto_status sotto_voice_listen_begin(sotto_voice *v, sotto_error *err) {
     SOTTO_TRY(sotto_stt_start(v->stt, err));
     v->open = true;
+    v->closed = false;
+    sotto_buf_clear(&v->sound);
     v->speech_start_ms = sotto_voice_now(v) - v->endpoint.since_ms;
     v->completeness = SOTTO_UNSURE;
     sotto_buf_clear(&v->partial);
@@ -51,7 +61,7 @@ sotto_status sotto_voice_listen_begin(sotto_voice *v, sotto_error *err) {
     uint64_t n = SOTTO_MIN((uint64_t)((v->endpoint.since_ms + BEFORE_MS) / FRAME_MS), SOTTO_PREROLL_FRAMES);
     n = SOTTO_MIN(n, v->n_frames);
     for (uint64_t i = v->n_frames - n; i < v->n_frames - 1; i++) /* the last is fed by the caller */
-        SOTTO_TRY(sotto_stt_feed(v->stt, v->preroll[i % SOTTO_PREROLL_FRAMES], SOTTO_SPEECH_FRAME, err));
+        SOTTO_TRY(recognise(v, v->preroll[i % SOTTO_PREROLL_FRAMES], err));
     return SOTTO_OK;
 }
 
@@ -81,6 +91,7 @@ static sotto_status prefill(sotto_voice *v, const char *agreed, sotto_error *err
 }
 
 static sotto_status take_partial(sotto_voice *v, sotto_error *err) {
+    if (v->closed) return SOTTO_OK;
     const char *text = sotto_stt_partial(v->stt);
     bool        news = strcmp(text, v->partial.data ? v->partial.data : "") != 0;
     SOTTO_TRY(keep_partial(v, text, err));
@@ -91,6 +102,39 @@ static sotto_status take_partial(sotto_voice *v, sotto_error *err) {
         sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_PARTIAL, .text = v->partial.data,
                                                  .agreed = strlen(agreed)});
     return prefill(v, agreed, err);
+}
+
+/* The last words: the recogniser goes over the whole utterance again. */
+static sotto_status close_utterance(sotto_voice *v, sotto_error *err) {
+    const char *text;
+    if (v->closed) return SOTTO_OK;
+    SOTTO_TRY(sotto_stt_final(v->stt, &text, &v->confidence, err));
+    SOTTO_TRY(keep_partial(v, text, err));
+    v->completeness = sotto_completeness_of(v->partial.data);
+    v->closed = true;
+    return SOTTO_OK;
+}
+
+/* They were not the last. */
+static sotto_status reopen(sotto_voice *v, sotto_error *err) {
+    if (!v->closed) return SOTTO_OK;
+    v->closed = false;
+    SOTTO_TRY(sotto_stt_again(v->stt, err));
+    return sotto_stt_feed(v->stt, (const int16_t *)(const void *)v->sound.data, v->sound.len / sizeof(int16_t), err);
+}
+
+static sotto_status begin_early(sotto_voice *v, sotto_error *err) {
+    SOTTO_TRY(take_partial(v, err));
+    return sotto_voice_has_begun(v) ? SOTTO_OK : sotto_voice_dispatch(v, SOTTO_CAUSE_SPECULATIVE, err);
+}
+
+/* The last pass fits into the silence that is still to be waited for. Meanwhile an answer is begun to what has been
+ * understood so far, which is mostly the same. */
+static sotto_status prepare_end(sotto_voice *v, sotto_error *err) {
+    if (!v->options.speculate || v->state != SOTTO_VOICE_LISTENING) return SOTTO_OK;
+    SOTTO_TRY(begin_early(v, err));
+    SOTTO_TRY(close_utterance(v, err));
+    return begin_early(v, err);
 }
 
 static sotto_status complain(sotto_voice *v, sotto_error *err) {
@@ -110,11 +154,8 @@ static sotto_status complain(sotto_voice *v, sotto_error *err) {
 
 /* The utterance is over: are there words in it? */
 static sotto_status end_utterance(sotto_voice *v, sotto_error *err) {
-    const char *text;
-    float       confidence;
-    v->speech_end_ms = sotto_voice_now(v) - v->endpoint.silence_ms;
-    SOTTO_TRY(sotto_stt_final(v->stt, &text, &confidence, err));
-    SOTTO_TRY(keep_partial(v, text, err));
+    v->speech_end_ms = v->voice_ms;
+    SOTTO_TRY(close_utterance(v, err));
     v->open = false;
     if (v->partial.len && v->heard.snr_db > 0 && v->heard.snr_db < v->options.lowest_snr_db) return complain(v, err);
     if (!v->partial.len) {
@@ -124,7 +165,7 @@ static sotto_status end_utterance(sotto_voice *v, sotto_error *err) {
     }
     SOTTO_TRY(sotto_voice_dispatch(v, SOTTO_CAUSE_WORDS, err)); /* of an interruption */
     sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_TRANSCRIPT, .text = v->partial.data,
-                                             .confidence = confidence});
+                                             .confidence = v->confidence});
     return sotto_voice_dispatch(v, SOTTO_CAUSE_END, err);
 }
 
@@ -151,11 +192,12 @@ static void wait_for_wake(sotto_voice *v, const int16_t *pcm) {
 static sotto_status take_endpoint(sotto_voice *v, sotto_endpoint_event event, sotto_error *err) {
     switch (event) {
     case SOTTO_ENDPOINT_START: return sotto_voice_dispatch(v, SOTTO_CAUSE_START, err);
-    case SOTTO_ENDPOINT_RESUME: return sotto_voice_dispatch(v, SOTTO_CAUSE_RESUME, err);
+    case SOTTO_ENDPOINT_RESUME:
+        SOTTO_TRY(reopen(v, err));
+        return sotto_voice_dispatch(v, SOTTO_CAUSE_RESUME, err);
+    case SOTTO_ENDPOINT_CLOSING: return prepare_end(v, err);
     case SOTTO_ENDPOINT_END: return end_utterance(v, err);
-    case SOTTO_ENDPOINT_SPECULATIVE:
-        SOTTO_TRY(take_partial(v, err));
-        return sotto_voice_dispatch(v, SOTTO_CAUSE_SPECULATIVE, err);
+    case SOTTO_ENDPOINT_SPECULATIVE: return begin_early(v, err);
     case SOTTO_ENDPOINT_NONE: break;
     }
     return SOTTO_OK;
@@ -176,14 +218,17 @@ static sotto_status hear(sotto_voice *v, const int16_t *pcm, const int16_t *play
     if (deaf) sotto_endpoint_reset(&v->endpoint, &v->endpoint.options);
     else event = sotto_endpoint_feed(&v->endpoint, voiced, v->completeness);
     if (v->pushed && event != SOTTO_ENDPOINT_START) event = SOTTO_ENDPOINT_NONE; /* the button says when it ends */
+    if (!v->endpoint.silence_ms) v->voice_ms = sotto_voice_now(v);
     if (v->open && event != SOTTO_ENDPOINT_END) {
-        SOTTO_TRY(sotto_stt_feed(v->stt, pcm, SOTTO_SPEECH_FRAME, err));
+        SOTTO_TRY(recognise(v, pcm, err));
         if (v->n_frames % PARTIAL_FRAMES == 0) SOTTO_TRY(take_partial(v, err));
+        if (!v->closed && v->endpoint.silence_ms >= PAUSE_MS)
+            v->completeness = sotto_completeness_of(sotto_stt_partial(v->stt));
         if (v->state == SOTTO_VOICE_INTERRUPTED && v->partial.len && v->endpoint.speech_ms >= WORDS_MS)
             SOTTO_TRY(sotto_voice_dispatch(v, SOTTO_CAUSE_WORDS, err));
     }
     SOTTO_TRY(take_endpoint(v, event, err));
-    if (event == SOTTO_ENDPOINT_START && v->open) return sotto_stt_feed(v->stt, pcm, SOTTO_SPEECH_FRAME, err);
+    if (event == SOTTO_ENDPOINT_START && v->open) return recognise(v, pcm, err);
     return SOTTO_OK;
 }
 
@@ -381,8 +426,8 @@ void sotto_voice_close(sotto_voice *v) {
     sotto_vad_close(v->vad);
     sotto_echo_close(v->echo);
     sotto_agreement_free(&v->agreement);
-    sotto_buf *texts[] = {&v->partial, &v->prefilled, &v->before, &v->speculated, &v->said};
-    for (size_t i = 0; i < SOTTO_COUNT(texts); i++) sotto_buf_free(texts[i]);
+    sotto_buf *own[] = {&v->sound, &v->partial, &v->prefilled, &v->before, &v->speculated, &v->said};
+    for (size_t i = 0; i < SOTTO_COUNT(own); i++) sotto_buf_free(own[i]);
     sotto_condition_destroy(&v->shared.changed);
     sotto_mutex_destroy(&v->shared.mutex);
     free(v);

@@ -31,6 +31,8 @@ typedef enum sotto_voice_cause {
 } sotto_voice_cause;
 /* Do what the table says for the state that the voice is in; a pair that is not in it means nothing. */
 sotto_status sotto_voice_dispatch(sotto_voice *v, sotto_voice_cause cause, sotto_error *err);
+/* Whether an answer to all that has been understood so far has been begun early. */
+bool sotto_voice_has_begun(const sotto_voice *v);
 
 /* ---- what is left of sotto's own voice (residual.c) -------------------------------------------------------- */
 
@@ -139,6 +141,9 @@ struct sotto_voice {
     sotto_agreement    agreement;
     int16_t            preroll[SOTTO_PREROLL_FRAMES][SOTTO_SPEECH_FRAME]; /* ring */
     bool               open; /* an utterance is being recognised */
+    bool               closed; /* its last words are known, unless it goes on */
+    float              confidence; /* in them */
+    sotto_buf          sound; /* of it, in case it goes on */
     bool               pushed;
     sotto_completeness completeness; /* of the partial */
     sotto_buf          partial, prefilled;
@@ -147,6 +152,7 @@ struct sotto_voice {
     sotto_buf          said;       /* the text of the turn that is being answered */
     bool               announcing; /* what is spoken is no answer: nothing to keep */
     bool               cut;        /* the loudspeaker is to be quiet at once */
+    double             voice_ms; /* when a voice was last heard */
     double             speech_start_ms, speech_end_ms, audio_start_ms, awake_until_ms, loud_until_ms;
     sotto_voice_stats  stats;
 };

@@ -16,7 +16,7 @@ static void begin(run *r, const sotto_endpoint_options *opt) {
 }
 
 static void feed(run *r, bool voiced, sotto_completeness completeness) {
-    static const char  letters[] = {0, 'S', 'P', 'R', 'E'};
+    static const char  letters[] = {0, 'S', 'P', 'C', 'R', 'E'};
     sotto_endpoint_event event = sotto_endpoint_feed(&r->e, voiced, completeness);
     size_t               n = strlen(r->events);
     r->frame++;
@@ -40,9 +40,9 @@ static const char *events_of(run *r, const char *text, sotto_completeness comple
 
 TEST(a_sentence_and_its_end_by_completeness) {
     run r;
-    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_UNSURE), "S109 P220 E250");
-    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_COMPLETE), "S109 P220 E225");
-    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_INCOMPLETE), "S109 P220 E320");
+    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_UNSURE), "S109 P220 C238 E250");
+    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_COMPLETE), "S109 C213 P220 E225");
+    CHECK_STR(events_of(&r, ".100 v100 .150", SOTTO_INCOMPLETE), "S109 P220 C238 E320");
 }
 
 TEST(completeness_may_change_while_it_is_silent) {
@@ -76,16 +76,22 @@ TEST(a_cough_and_clicks_are_no_utterance) {
 
 TEST(a_pause_in_a_sentence) {
     run r;
-    CHECK_STR(events_of(&r, ".20 v60 .15 v60 .60", SOTTO_UNSURE), "S29 P175 E205");           /* 150 ms */
-    CHECK_STR(events_of(&r, ".20 v60 .30 v60 .60", SOTTO_UNSURE), "S29 P100 R113 P190 E220"); /* 300 ms */
-    CHECK_STR(events_of(&r, ".20 v60 .90 v60 .130", SOTTO_INCOMPLETE), "S29 P100 R173 P250 E350");
-    CHECK_STR(events_of(&r, ".20 v60 .90 v60 .60", SOTTO_UNSURE), "S29 P100 E130 S179 P250 E280"); /* two utterances */
+    CHECK_STR(events_of(&r, ".20 v60 .15 v60 .60", SOTTO_UNSURE), "S29 P175 C193 E205");           /* 150 ms */
+    CHECK_STR(events_of(&r, ".20 v60 .30 v60 .60", SOTTO_UNSURE), "S29 P100 R113 P190 C208 E220"); /* 300 ms */
+    CHECK_STR(events_of(&r, ".20 v60 .90 v60 .130", SOTTO_INCOMPLETE), "S29 P100 C118 R173 P250 C268 E350");
+    CHECK_STR(events_of(&r, ".20 v60 .90 v60 .60", SOTTO_UNSURE), "S29 P100 C118 E130 S179 P250 C268 E280"); /* two */
+}
+
+TEST(who_goes_on_when_the_end_was_near) {
+    run r;
+    CHECK_STR(events_of(&r, ".20 v60 .15 v60 .60", SOTTO_COMPLETE), "S29 C93 R98 C168 P175 E180");
+    CHECK_STR(events_of(&r, ".20 v60 .45 v60 .60", SOTTO_UNSURE), "S29 P100 C118 R128 P205 C223 E235");
 }
 
 TEST(clicks_do_not_break_a_silence) {
     run r;
-    CHECK_STR(events_of(&r, ".20 v60 .10 v1 .10 v2 .10 v1 .40", SOTTO_UNSURE), "S29 P100 E130");
-    CHECK_STR(events_of(&r, ".20 v60 .10 v3 .60", SOTTO_UNSURE), "S29 P113 E143"); /* a sound does */
+    CHECK_STR(events_of(&r, ".20 v60 .10 v1 .10 v2 .10 v1 .40", SOTTO_UNSURE), "S29 P100 C118 E130");
+    CHECK_STR(events_of(&r, ".20 v60 .10 v3 .60", SOTTO_UNSURE), "S29 P113 C131 E143"); /* a sound does */
 }
 
 TEST(a_microphone_that_runs_away) {
@@ -94,14 +100,14 @@ TEST(a_microphone_that_runs_away) {
     trace(&r, ".10 v100", SOTTO_UNSURE); /* not silent for long enough */
     CHECK_STR(r.events, "S29 E1520");
     trace(&r, ".30 v50 .60", SOTTO_UNSURE);
-    CHECK_STR(r.events, "S29 E1520 S4169 P4230 E4260");
+    CHECK_STR(r.events, "S29 E1520 S4169 P4230 C4248 E4260");
 }
 
 /* A fan is switched on: to a detector it is a voice for a second, until it has become the room. */
 TEST(a_fan_that_is_switched_on) {
     run r;
-    CHECK_STR(events_of(&r, ".100 v100 .100", SOTTO_UNSURE), "S109 P220 E250");
-    CHECK_STR(events_of(&r, ".20 v40 .10 v150 .100", SOTTO_UNSURE), "S29 P240 E270");
+    CHECK_STR(events_of(&r, ".100 v100 .100", SOTTO_UNSURE), "S109 P220 C238 E250");
+    CHECK_STR(events_of(&r, ".20 v40 .10 v150 .100", SOTTO_UNSURE), "S29 P240 C258 E270");
 }
 
 TEST(a_detector_that_is_wrong_now_and_then) {
@@ -131,7 +137,7 @@ TEST(options) {
                                    .incomplete_ms = 300, .longest_ms = 1000};
     begin(&r, &opt);
     trace(&r, ".20 v50 .40", SOTTO_UNSURE);
-    CHECK_STR(r.events, "S50 E100"); /* never speculative */
+    CHECK_STR(r.events, "S50 C88 E100"); /* never speculative */
     begin(&r, &opt);
     trace(&r, ".20 v200", SOTTO_UNSURE);
     CHECK_STR(r.events, "S50 E120");

@@ -48,6 +48,12 @@ TEST(partials_and_finals) {
     CHECK_STR(text, "set a timer");
     CHECK(confidence == 0.75f);
     CHECK_INT(sotto_stt_feed(s, NULL, 0, &err), SOTTO_INVALID);
+    CHECK_OK(sotto_stt_again(s, &err), err); /* it was not over */
+    CHECK_STR(sotto_stt_partial(s), "");
+    feed_ms(s, 400);
+    CHECK_STR(sotto_stt_partial(s), "set the");
+    CHECK_OK(sotto_stt_final(s, &text, &confidence, &err), err);
+    CHECK_STR(text, "set a timer");
     for (int i = 0; i < 2; i++) {
         CHECK_OK(sotto_stt_start(s, &err), err);
         feed_ms(s, 2000);

@@ -1,5 +1,6 @@
-/* Turns that do not go smoothly: interruptions, second thoughts, noises, echoes, silence. All in lockstep, so that what
- * happens does not depend on the machine; the voice's threads take part as ever. */
+/* Turns that do not go smoothly: interruptions, second thoughts, noises, echoes, silence. All but one in lockstep, so
+ * that what happens does not depend on the machine; the voice's threads take part as ever. */
+#include "os/os.h"
 #include "voice/scene.h"
 
 static bool have_voice(sotto_error *err) {
@@ -402,6 +403,38 @@ TEST(interruptions_are_quick_in_an_echo) {
            n ? late[n - 1] : 0, n, n_missed);
     CHECK_INT(n, 20);
     CHECK(n && late[n / 2] <= 220);
+    scene_close(&s);
+}
+
+/* The pace of a clock, and an answer that waits to call a tool when another is asked for in its place. */
+TEST(an_answer_begun_to_other_words_does_not_end_the_next) {
+    const char         *folder = getenv("TMPDIR");
+    char                path[512];
+    sotto_voice_options o = sotto_voice_options_default();
+    scene               s;
+    sound               said = {0};
+    (void)snprintf(path, sizeof path, "%s/sotto-turns-%llx", folder ? folder : "/tmp",
+                   (unsigned long long)sotto_random_seed());
+    FILE *f = fopen(path, "w");
+    CHECK(f && fputs("100 set the volume to thirty\n= what time is it\n", f) >= 0 && fclose(f) == 0);
+    o.recognizer = "replay", o.recognizer_model = path;
+    scene_open(&s, &o);
+    sound_silence(&said, 300);
+    sound_say(&said, "flite:slt", "What time is it?", NULL, NULL);
+    sound_silence(&said, 30000);
+    uint64_t at = sotto_time_ns();
+    for (size_t i = 0; i + SOTTO_VOICE_FRAME <= sound_length(&said) && !s.n[SOTTO_VOICE_DONE];
+         i += SOTTO_VOICE_FRAME) {
+        sotto_sleep_until_ns(at += 10000000);
+        scene_frame(&s, sound_samples(&said) + i, NULL);
+    }
+    CHECK_STR(s.heard.data, "what time is it");
+    CHECK_INT(json_array_size(s.calls), 1);
+    CHECK_INT(s.n[SOTTO_VOICE_AUDIO_START], 1);
+    CHECK_INT(s.n[SOTTO_VOICE_DONE], 1);
+    CHECK(s.answers.len > 0);
+    CHECK_INT(remove(path), 0);
+    sotto_buf_free(&said.pcm);
     scene_close(&s);
 }
 
