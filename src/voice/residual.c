@@ -1,9 +1,9 @@
 /* Whether what is heard while sotto speaks is a person, or what the echo canceller has left of sotto's own voice. In
  * each of five bands the rest that the canceller leaves is held against the echo that it has taken out, and against the
  * room. How much of an echo is usually left is learnt: faster when there is more than was thought than when there is
- * less. What exceeds it is evidence, summed up as long as it speaks for a person (Page 1954, the
- * cumulative sum: the quickest way to detect a change), so that a vowel is suspected after three frames and a weak
- * consonant after some more. */
+ * less. What exceeds it is evidence, summed up as long as it speaks for a person (Page 1954, the cumulative sum: the
+ * quickest way to detect a change), so that a vowel is suspected after four frames, a weak consonant after some more,
+ * a click not. */
 #include "voice/voice.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ static const float band_hz[BANDS + 1] = {120, 400, 1000, 2200, 4200, 7600};
 #define BAND_LEAST_DB (-4.0f)
 #define BAND_MOST_DB  12.0f
 #define FRAME_MOST_DB 10.0f
-#define SUSPECT_DB    25.0f
+#define SUSPECT_DB    35.0f
 enum {
     TAIL_FRAMES = 8,   /* the delay of loudspeaker and room */
     FIRST_FRAMES = 100 /* of sound that teach the canceller */
@@ -84,16 +84,18 @@ static void follow_played(sotto_residual *r, const int16_t *played) {
     }
 }
 
-/* Of how loud the echo is its peaks tell; between them a room's late echo is more than is thought. */
-static void learn_left(sotto_residual_band *f, float left_db, bool peak, float more) {
-    if (left_db > f->left_db) f->left_db += more * (left_db - f->left_db);
-    else if (peak) f->left_db += 0.02f * (left_db - f->left_db);
+/* That less is left than was thought is only told by peaks: between them the echo that is held is not that which is
+ * heard. That it is more is not told by what may be the room's. */
+static void learn_left(sotto_residual_band *f, float rest_db, bool peak, float more) {
+    float left_db = rest_db - f->echo_db;
+    if (left_db <= f->left_db) f->left_db += peak ? 0.02f * (left_db - f->left_db) : 0;
+    else if (rest_db > f->room_db + ABOVE_DB) f->left_db += more * (left_db - f->left_db);
     f->left_db = fminf(fmaxf(f->left_db, LEAST_DB), MOST_DB);
 }
 
-static void learn_room(sotto_residual_band *f, float rest_db, bool voiced) {
+static void learn_room(sotto_residual_band *f, float rest_db, bool alone) {
     float above = rest_db - f->room_db;
-    f->room_db = fmaxf(f->room_db + (above < 0 ? 0.1f * above : voiced ? 0.02f : 0.02f * above), ROOM_DB);
+    f->room_db = fmaxf(f->room_db + (above < 0 ? 0.1f * above : alone ? 0.02f * above : 0.02f), ROOM_DB);
 }
 
 static void follow_echo(sotto_residual_band *f, float echo_db, bool silent) {
@@ -112,9 +114,8 @@ static void learn(sotto_residual *r, const float echo_db[BANDS], const float res
     float first = 1.0f / (float)(r->n_played / 4 + 1), more = person ? 0.03f : fmaxf(0.05f, first);
     for (int b = 0; b < BANDS; b++) {
         sotto_residual_band *f = &r->bands[b];
-        bool                 clear = f->echo_db > ECHO_DB && rest_db[b] > f->room_db + ABOVE_DB;
-        if (r->n_silent == 0 && clear) learn_left(f, rest_db[b] - f->echo_db, echo_db[b] >= f->echo_db, more);
-        learn_room(f, rest_db[b], voiced);
+        if (r->n_silent == 0 && f->echo_db > ECHO_DB) learn_left(f, rest_db[b], echo_db[b] >= f->echo_db, more);
+        learn_room(f, rest_db[b], r->n_silent > TAIL_FRAMES && !voiced);
     }
 }
 

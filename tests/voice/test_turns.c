@@ -362,7 +362,8 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* Twenty people speak into twenty answers, whose echo the microphone hears too: from the first sample of theirs that is
- * louder than a hundredth of their loudest to the last of the answer. */
+ * louder than a hundredth of their loudest to the last of the answer. The first of them a second into the first answer:
+ * until then the canceller does not know the echo. */
 TEST(interruptions_are_quick_in_an_echo) {
     NEED_RECOGNISER();
     static const char *const voices[] = {"flite:slt", "flite:rms", "flite:awb", "flite:kal16"};
@@ -371,7 +372,7 @@ TEST(interruptions_are_quick_in_an_echo) {
     static room r;
     scene       s;
     double      late[20];
-    int         n = 0, n_missed = 0;
+    int         n = 0;
     scene_open(&s, NULL);
     room_open(&r);
     for (int i = 0; i < 20; i++) {
@@ -383,7 +384,7 @@ TEST(interruptions_are_quick_in_an_echo) {
             hear_in_room(&s, &r, sound_samples(&asked) + k);
         for (int k = 0; k < 200 && sotto_voice_get_state(s.voice) != SOTTO_VOICE_SPEAKING; k++)
             hear_in_room(&s, &r, NULL);
-        for (int k = 0; k < 60 + 5 * i; k++) hear_in_room(&s, &r, NULL);
+        for (int k = 0; k < 100 + 4 * i; k++) hear_in_room(&s, &r, NULL);
         CHECK_INT(sotto_voice_get_state(s.voice), SOTTO_VOICE_SPEAKING);
         sound_say(&said, voices[i % 4], texts[i / 4], &begin, &end);
         int    n_starts = s.n[SOTTO_VOICE_SPEECH_START];
@@ -395,8 +396,8 @@ TEST(interruptions_are_quick_in_an_echo) {
             if (sounds && !ended) sound_ms = ms;
             ended = ended || sotto_voice_get_state(s.voice) == SOTTO_VOICE_LISTENING;
         }
-        if (s.n[SOTTO_VOICE_SPEECH_START] == n_starts || sound_ms >= ms) n_missed++;
-        else late[n++] = sound_ms;
+        if (s.n[SOTTO_VOICE_SPEECH_START] > n_starts && sound_ms < ms) late[n++] = sound_ms;
+        else printf("missed: %s, \"%s\"\n", voices[i % 4], texts[i / 4]);
         (void)sotto_voice_hush(s.voice, NULL);
         for (int k = 0, idle = 0; k < 600 && idle < 80; k++) {
             hear_in_room(&s, &r, NULL);
@@ -407,9 +408,9 @@ TEST(interruptions_are_quick_in_an_echo) {
     }
     qsort(late, (size_t)n, sizeof *late, ascending);
     for (int i = 0; i < n; i++) printf("%.0f ", late[i]);
-    printf("ms to silence in %d cases, %d missed\n", n, n_missed);
+    printf("ms to silence\n");
     CHECK_INT(n, 20);
-    CHECK(n == 20 && late[9] <= 100 && late[18] <= 400);
+    CHECK(n == 20 && late[9] <= 100 && late[18] <= 300);
     scene_close(&s);
 }
 
