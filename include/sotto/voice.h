@@ -29,7 +29,7 @@ typedef enum sotto_voice_state {
     SOTTO_VOICE_LISTENING,   /* somebody speaks */
     SOTTO_VOICE_THINKING,    /* the utterance has ended, nothing of the answer has been heard */
     SOTTO_VOICE_SPEAKING,
-    SOTTO_VOICE_INTERRUPTED  /* somebody speaks into the answer, which is held until it is clear whether they mean it */
+    SOTTO_VOICE_INTERRUPTED  /* somebody seems to speak into the answer, which is held until it is clear */
 } sotto_voice_state;
 
 /* ---- what happens ---------------------------------------------------------------------------------------- */
@@ -47,7 +47,8 @@ typedef enum sotto_voice_event_type {
     SOTTO_VOICE_TOOL,         /* name, arguments, result (NULL: chosen, not executed) */
     SOTTO_VOICE_AUDIO_START,  /* the first sample of an answer is played */
     SOTTO_VOICE_TAKEN_BACK,   /* the speaker was not finished: the turn goes on, its answer has left no trace */
-    SOTTO_VOICE_CUT,          /* the answer has been interrupted: drop what is still to be played */
+    SOTTO_VOICE_CUT,          /* somebody may be speaking into the answer, or does: drop what is still to be played. If
+                                 nobody is, it can be read again */
     SOTTO_VOICE_DONE,         /* a turn is over, and in the history. said, answer, latency */
     SOTTO_VOICE_DUE,          /* text: a timer or reminder */
     SOTTO_VOICE_SLID,         /* n: tokens that the model has forgotten */

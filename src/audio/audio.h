@@ -34,12 +34,13 @@ sotto_status sotto_resampler_run(sotto_resampler *r, const int16_t *pcm, size_t 
 
 /* Takes what the loudspeaker plays out of what the microphone hears (Valin 2007, the MDF filter of speexdsp), and what
  * is left of it by spectral suppression. The two frames must belong to the same time, give or take the filter's length
- * of 150 ms. `out` is 10 ms behind `heard`. */
+ * of 150 ms. `rest`: what the filter alone leaves. `out` is 10 ms behind `heard`. */
 typedef struct sotto_echo sotto_echo;
 sotto_status sotto_echo_open(sotto_echo **out, sotto_error *err);
 void         sotto_echo_close(sotto_echo *e);
 void         sotto_echo_cancel(sotto_echo *e, const int16_t heard[SOTTO_AUDIO_FRAME],
-                               const int16_t played[SOTTO_AUDIO_FRAME], int16_t out[SOTTO_AUDIO_FRAME]);
+                               const int16_t played[SOTTO_AUDIO_FRAME], int16_t rest[SOTTO_AUDIO_FRAME],
+                               int16_t out[SOTTO_AUDIO_FRAME]);
 
 /* ---- files (libsndfile) ---------------------------------------------------------------------------------- */
 

@@ -42,7 +42,8 @@ void sotto_echo_close(sotto_echo *e) {
 }
 
 void sotto_echo_cancel(sotto_echo *e, const int16_t heard[SOTTO_AUDIO_FRAME], const int16_t played[SOTTO_AUDIO_FRAME],
-                       int16_t out[SOTTO_AUDIO_FRAME]) {
-    speex_echo_cancellation(e->filter, heard, played, out);
+                       int16_t rest[SOTTO_AUDIO_FRAME], int16_t out[SOTTO_AUDIO_FRAME]) {
+    speex_echo_cancellation(e->filter, heard, played, rest);
+    memcpy(out, rest, SOTTO_AUDIO_FRAME * sizeof *out);
     (void)speex_preprocess_run(e->rest, out);
 }

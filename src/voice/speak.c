@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { AHEAD_SECONDS = 30 };
+enum { AHEAD_SECONDS = 30, FADES_PER_SECOND = 200 /* sound begins, or goes on, within 5 ms */ };
 
 /* ---- making ---------------------------------------------------------------------------------------------- */
 
@@ -111,10 +111,12 @@ size_t sotto_voice_read(sotto_voice *v, int16_t *pcm, size_t n) {
     sotto_voice_shared *s = &v->shared;
     sotto_mutex_lock(&s->mutex);
     n = s->play ? SOTTO_MIN(n, n_made(s) - s->n_read) : 0;
+    size_t fade = (size_t)sotto_tts_rate(v->tts) / FADES_PER_SECOND;
     for (size_t i = 0; i < n; i++) {
         int16_t sample;
+        size_t  since = SOTTO_MIN(s->n_read + i - s->begun_at, fade);
         memcpy(&sample, s->sound.data + (s->n_read + i) * sizeof sample, sizeof sample);
-        pcm[i] = (int16_t)(sample * s->volume / 100);
+        pcm[i] = (int16_t)(sample * s->volume / 100 * (int32_t)since / (int32_t)fade);
     }
     s->n_read += n;
     if (n) sotto_condition_signal(&s->changed);
@@ -134,6 +136,7 @@ void sotto_speak_play(sotto_voice *v, bool on) {
     sotto_voice_shared *s = &v->shared;
     sotto_mutex_lock(&s->mutex);
     if (!on && s->play) s->n_read -= SOTTO_MIN(s->n_read, s->unplayed), s->unplayed = 0;
+    if (on && !s->play) s->begun_at = s->n_read;
     s->play = on;
     sotto_mutex_unlock(&s->mutex);
 }

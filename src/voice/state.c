@@ -133,11 +133,24 @@ static sotto_status announce(sotto_voice *v, sotto_error *err) {
 
 /* ---- interruption ---------------------------------------------------------------------------------------- */
 
-static sotto_status pause_answer(sotto_voice *v, sotto_error *err) {
+static sotto_status hold(sotto_voice *v, sotto_error *err) {
+    (void)err;
     sotto_speak_play(v, false);
+    v->held_ms = sotto_voice_now(v);
+    sotto_endpoint_reset(&v->endpoint, &v->endpoint.options); /* what is heard in the quiet counts */
     sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_CUT});
+    return SOTTO_OK;
+}
+
+static sotto_status listen(sotto_voice *v, sotto_error *err) {
     sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_SPEECH_START});
     return sotto_voice_listen_begin(v, err);
+}
+
+static sotto_status hold_and_listen(sotto_voice *v, sotto_error *err) {
+    sotto_speak_play(v, false);
+    sotto_voice_tell(v, &(sotto_voice_event){.type = SOTTO_VOICE_CUT});
+    return listen(v, err);
 }
 
 static sotto_status go_on(sotto_voice *v, sotto_error *err) {
@@ -209,13 +222,15 @@ static const struct {
     {LISTENING, SOTTO_CAUSE_HUSH, IDLE, drop, "forget it"},
     {THINKING, SOTTO_CAUSE_AUDIO, SPEAKING, play, "play"},
     {THINKING, SOTTO_CAUSE_ANSWERED, IDLE, keep, "keep the turn: nothing was to be said"},
-    {THINKING, SOTTO_CAUSE_START, INTERRUPTED, pause_answer, "hold the answer"},
+    {THINKING, SOTTO_CAUSE_START, INTERRUPTED, hold_and_listen, "hold the answer, begin to recognise"},
     {THINKING, SOTTO_CAUSE_HUSH, IDLE, hush, "forget it"},
     {THINKING, SOTTO_CAUSE_FAILED, IDLE, fail, "undo the turn"},
     {SPEAKING, SOTTO_CAUSE_ANSWERED, IDLE, keep, "keep the turn"},
-    {SPEAKING, SOTTO_CAUSE_START, INTERRUPTED, pause_answer, "be quiet"},
+    {SPEAKING, SOTTO_CAUSE_SUSPECT, INTERRUPTED, hold, "be quiet"},
+    {SPEAKING, SOTTO_CAUSE_START, INTERRUPTED, hold_and_listen, "be quiet, begin to recognise"},
     {SPEAKING, SOTTO_CAUSE_HUSH, IDLE, hush, "keep what was heard"},
     {SPEAKING, SOTTO_CAUSE_FAILED, IDLE, hush, "keep what was heard"},
+    {INTERRUPTED, SOTTO_CAUSE_START, INTERRUPTED, listen, "begin to recognise"},
     {INTERRUPTED, SOTTO_CAUSE_WORDS, LISTENING, interrupt, "take the turn back, or keep what was heard of the answer"},
     {INTERRUPTED, SOTTO_CAUSE_NOTHING, BACK, go_on, "go on"},
     {INTERRUPTED, SOTTO_CAUSE_HUSH, IDLE, hush, "keep what was heard"},
@@ -223,8 +238,8 @@ static const struct {
 };
 
 static const char *const state_names[] = {"idle", "listening", "thinking", "speaking", "interrupted"};
-static const char *const cause_names[] = {"start",    "speculative", "resume",   "end",  "words", "nothing",
-                                          "audio",    "answered",    "due",      "hush", "failed"};
+static const char *const cause_names[] = {"suspect", "start",   "speculative", "resume", "end",  "words",
+                                          "nothing", "audio",   "answered",    "due",    "hush", "failed"};
 static_assert(SOTTO_COUNT(cause_names) == SOTTO_CAUSES, "a name for each cause");
 
 const char *sotto_voice_state_name(sotto_voice_state state) { return state_names[state]; }

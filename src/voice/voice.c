@@ -11,6 +11,7 @@ enum {
     AGREE = 3,           /* partials that must agree on a word before it is prefilled */
     BEFORE_MS = 200,     /* that the recogniser is given from before the first voiced frame */
     WORDS_MS = 250,      /* of speech with words in it that interrupt an answer */
+    DOUBT_MS = 400,      /* that an answer is held, before nobody has spoken after all */
     AWAKE_MS = 8000,     /* that a wake phrase, or an answer, is waited for */
     DUE_FRAMES = 50,
     LOUD_QUIET_MS = 30000 /* between two complaints about the noise */
@@ -203,9 +204,17 @@ static sotto_status take_endpoint(sotto_voice *v, sotto_endpoint_event event, so
     return SOTTO_OK;
 }
 
-static sotto_status hear(sotto_voice *v, const int16_t *pcm, const int16_t *played, sotto_error *err) {
-    v->heard = sotto_vad_feed(v->vad, pcm);
-    v->heard.voiced = sotto_residual_is_person(&v->residual, played, v->heard.level_db, v->heard.voiced);
+/* An answer is held on suspicion, which costs little when it is wrong; without its echo it is soon certain. */
+static sotto_status take_suspicion(sotto_voice *v, sotto_error *err) {
+    bool wanted = v->options.barge_in && !v->options.push_to_talk;
+    if (v->state == SOTTO_VOICE_SPEAKING && wanted && v->residual.suspected)
+        return sotto_voice_dispatch(v, SOTTO_CAUSE_SUSPECT, err);
+    if (v->state == SOTTO_VOICE_INTERRUPTED && !v->open && sotto_voice_now(v) >= v->held_ms + DOUBT_MS)
+        return sotto_voice_dispatch(v, SOTTO_CAUSE_NOTHING, err);
+    return SOTTO_OK;
+}
+
+static sotto_status hear(sotto_voice *v, const int16_t *pcm, sotto_error *err) {
     memcpy(v->preroll[v->n_frames % SOTTO_PREROLL_FRAMES], pcm, SOTTO_SPEECH_FRAME * sizeof *pcm);
     v->n_frames++;
     if (v->n_frames % PARTIAL_FRAMES == 0)
@@ -229,7 +238,7 @@ static sotto_status hear(sotto_voice *v, const int16_t *pcm, const int16_t *play
     }
     SOTTO_TRY(take_endpoint(v, event, err));
     if (event == SOTTO_ENDPOINT_START && v->open) return recognise(v, pcm, err);
-    return SOTTO_OK;
+    return take_suspicion(v, err);
 }
 
 /* ---- what the workers did -------------------------------------------------------------------------------- */
@@ -312,6 +321,22 @@ static void settle(sotto_voice *v) {
     sotto_mutex_unlock(&s->mutex);
 }
 
+/* What is heard without sotto's own voice, and whether there is a person's in it. */
+static void clean_up(sotto_voice *v, const int16_t *heard, const int16_t *played, int16_t clean[SOTTO_VOICE_FRAME]) {
+    int16_t rest[SOTTO_VOICE_FRAME], echo[SOTTO_VOICE_FRAME] = {0};
+    memcpy(clean, heard, sizeof rest);
+    memcpy(rest, heard, sizeof rest);
+    if (played) memcpy(echo, played, sizeof echo); /* without a canceller: what it would be like */
+    if (v->echo && played) {
+        sotto_echo_cancel(v->echo, heard, played, rest, clean);
+        for (int i = 0; i < SOTTO_VOICE_FRAME; i++)
+            echo[i] = (int16_t)SOTTO_MIN(SOTTO_MAX(heard[i] - rest[i], -32768), 32767);
+    }
+    v->heard = sotto_vad_feed(v->vad, clean);
+    sotto_residual_feed(&v->residual, played, echo, rest, v->heard.voiced);
+    v->heard.voiced = v->residual.person;
+}
+
 sotto_status sotto_voice_feed(sotto_voice *v, const int16_t heard[SOTTO_VOICE_FRAME],
                               const int16_t played[SOTTO_VOICE_FRAME], sotto_error *err) {
     int16_t clean[SOTTO_VOICE_FRAME];
@@ -319,10 +344,9 @@ sotto_status sotto_voice_feed(sotto_voice *v, const int16_t heard[SOTTO_VOICE_FR
     sotto_mutex_lock(&v->shared.mutex);
     v->shared.now_ms = (double)(v->n_frames + 1) * FRAME_MS;
     sotto_mutex_unlock(&v->shared.mutex);
-    if (v->echo && played) sotto_echo_cancel(v->echo, heard, played, clean);
-    else memcpy(clean, heard, sizeof clean);
+    clean_up(v, heard, played, clean);
     SOTTO_TRY(look_at_workers(v, err));
-    SOTTO_TRY(hear(v, clean, played, err));
+    SOTTO_TRY(hear(v, clean, err));
     if (v->state == SOTTO_VOICE_IDLE && v->options.toolbox && v->n_frames % DUE_FRAMES == 0)
         SOTTO_TRY(sotto_think_post(v, SOTTO_JOB_DUE, NULL, 0, err));
     if (v->options.lockstep) settle(v);

@@ -16,12 +16,13 @@
 /* ---- states and events (state.c) ------------------------------------------------------------------------- */
 
 typedef enum sotto_voice_cause {
+    SOTTO_CAUSE_SUSPECT,     /* somebody may be speaking into an answer */
     SOTTO_CAUSE_START,       /* somebody begins to speak */
     SOTTO_CAUSE_SPECULATIVE, /* a short silence */
     SOTTO_CAUSE_RESUME,      /* and no end */
     SOTTO_CAUSE_END,         /* the utterance is over */
     SOTTO_CAUSE_WORDS,       /* who speaks into an answer says something */
-    SOTTO_CAUSE_NOTHING,     /* the utterance had no words, or could not be understood */
+    SOTTO_CAUSE_NOTHING,     /* it had no words, or could not be understood, or nobody spoke */
     SOTTO_CAUSE_AUDIO,       /* of the answer is there to be played */
     SOTTO_CAUSE_ANSWERED,    /* all of it has been */
     SOTTO_CAUSE_DUE,         /* a timer */
@@ -36,13 +37,25 @@ bool sotto_voice_has_begun(const sotto_voice *v);
 
 /* ---- what is left of sotto's own voice (residual.c) -------------------------------------------------------- */
 
+enum { SOTTO_RESIDUAL_BANDS = 5 };
+typedef struct sotto_residual_band {
+    float gain, turn, damp;               /* its filter, */
+    float of_echo[2][4], of_rest[2][4];   /* and what that remembers */
+    float echo_db, left_db, room_db;      /* the echo; what is left of one, against it; the room */
+} sotto_residual_band;
 typedef struct sotto_residual {
-    float   played_db, left_db; /* of what is played, held while its echo lasts; what is left of it, against that */
-    int32_t n_held;
+    sotto_residual_band bands[SOTTO_RESIDUAL_BANDS];
+    float   played_db;  /* held while its echo lasts */
+    int32_t n_held, n_played, n_silent;
+    float   evidence_db, wrong_db;
+    bool    suspected;  /* the last frames may be a person's, */
+    bool    person;     /* and the last one is */
 } sotto_residual;
 void sotto_residual_reset(sotto_residual *r);
-/* For every frame: what was played (NULL: nothing), and what was heard after echo cancelling. */
-bool sotto_residual_is_person(sotto_residual *r, const int16_t *played, float heard_db, bool voiced);
+/* For every frame: what was played (NULL: nothing), the echo that was taken out of what was heard, the rest, and
+ * whether that is voiced. */
+void sotto_residual_feed(sotto_residual *r, const int16_t *played, const int16_t *echo, const int16_t *rest,
+                         bool voiced);
 void sotto_residual_was_wrong(sotto_residual *r); /* it was no person */
 
 /* ---- what the threads share ------------------------------------------------------------------------------ */
@@ -109,6 +122,7 @@ typedef struct sotto_voice_shared {
     uint32_t         generation;     /* what is made for an older one is thrown away */
     sotto_buf        sound;          /* int16 samples of the answer, at the voice's rate */
     size_t           n_read;         /* of them, in samples */
+    size_t           begun_at;       /* where playing has begun, or gone on */
     sotto_sound_mark marks[SOTTO_MARKS_MAX];
     size_t           n_marks;
     bool             play;   /* sound may be read */
@@ -153,6 +167,7 @@ struct sotto_voice {
     bool               announcing; /* what is spoken is no answer: nothing to keep */
     bool               cut;        /* the loudspeaker is to be quiet at once */
     double             voice_ms; /* when a voice was last heard */
+    double             held_ms;    /* since when the answer is held because somebody may be speaking */
     double             speech_start_ms, speech_end_ms, audio_start_ms, awake_until_ms, loud_until_ms;
     sotto_voice_stats  stats;
 };

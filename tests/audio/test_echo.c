@@ -32,9 +32,10 @@ static sound cancel(const sound *heard, const sound *played) {
     sotto_error err = {0};
     sotto_echo *e;
     sound       out = sound_new(heard->n);
+    int16_t     rest[SOTTO_AUDIO_FRAME];
     CHECK_OK(sotto_echo_open(&e, &err), err);
     for (size_t i = 0; i + SOTTO_AUDIO_FRAME <= heard->n; i += SOTTO_AUDIO_FRAME)
-        sotto_echo_cancel(e, heard->pcm + i, played->pcm + i, out.pcm + i);
+        sotto_echo_cancel(e, heard->pcm + i, played->pcm + i, rest, out.pcm + i);
     sotto_echo_close(e);
     return out;
 }
