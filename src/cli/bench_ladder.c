@@ -4,7 +4,7 @@
  *
  * A step is timed like there: a short prompt, then token after token, in a context of a given length. Without a cache
  * the whole context is computed for each token, which takes minutes where it is long: there one token is timed, which
- * is also the first, and what a step is going to take is estimated from the context before. */
+ * is also the first, and what a step is going to take is foretold from a shorter context. */
 #include "cli/bench.h"
 
 #include <math.h>
@@ -127,62 +127,68 @@ static sotto_status time_tokens(sotto_session *s, const int32_t *ids, int32_t n,
     return status;
 }
 
-static sotto_status run_step(sotto_model *m, const rung *r, const int32_t *ids, int32_t context, int32_t prompt,
-                             int32_t n, sotto_bench_step *out, sotto_error *err) {
+static sotto_status run_step(sotto_model *m, const rung *r, const int32_t *ids, int32_t context, int32_t n,
+                             sotto_bench_step *out, sotto_error *err) {
     sotto_session_options o = {.context = context, .variant = r->variant, .progress = go_on};
     sotto_session        *s;
     SOTTO_TRY(warm_up(m, ids, err));
     SOTTO_TRY(sotto_session_open(&s, m, &o, err));
     uint64_t     start = sotto_time_ns();
-    sotto_status status = sotto_session_sync(s, ids, (size_t)prompt, err);
+    sotto_status status = sotto_session_sync(s, ids, (size_t)out->prompt, err);
     double       first = seconds_since(start);
     out->first_ms = first * 1000;
     if (r->variant == SOTTO_VARIANT_NO_CACHE) { /* the next token would be computed just so */
         out->tokens_per_s = 1 / first;
         out->n_tokens = 1;
     } else if (!status) {
-        status = time_tokens(s, ids + prompt, n, out, err);
+        status = time_tokens(s, ids + out->prompt, n, out, err);
     }
     sotto_session_close(s);
     return status;
 }
 
-/* Seconds that a step takes, from those of the same rung at the context before: what grows does so with the context,
- * attention a little faster. 0: nothing is known. */
-static double foretell(const sotto_bench_ladder *l, size_t c, int i, double spent) {
-    if (c == 0 || !l->step[c - 1][i].n_tokens) return 0;
-    return spent * pow((double)l->contexts[c] / (double)l->contexts[c - 1], 1.1);
+/* What the step that was measured last on a rung took. */
+typedef struct pace {
+    int32_t tokens; /* that were computed; 0: nothing was measured */
+    double  seconds;
+} pace;
+
+static int32_t tokens_of(const rung *r, int32_t context, int32_t prompt, int32_t n) {
+    return r->variant == SOTTO_VARIANT_NO_CACHE ? context : prompt + n;
+}
+
+/* Attention grows faster than the tokens. 0: nothing is known. */
+static double foretell(pace p, int32_t tokens) {
+    return p.tokens ? p.seconds * pow((double)tokens / (double)p.tokens, 1.1) : 0;
 }
 
 typedef struct ladder {
     const sotto_cli_settings *s;
     sotto_bench_ladder        table;
-    double                    spent[SOTTO_LADDER_RUNGS]; /* seconds at the context before */
+    pace                      paces[SOTTO_LADDER_RUNGS];
     int32_t                   model_context;
     file                      files[2];
 } ladder;
+
+/* Why a step is not measured, in out->why; false: it is. */
+static bool leave_out(const ladder *l, int i, int32_t context, int32_t n, sotto_bench_step *out) {
+    double expected = foretell(l->paces[i], tokens_of(&rungs[i], context, out->prompt, n));
+    if (context > l->model_context)
+        (void)snprintf(out->why, sizeof out->why, "the model's context is %d tokens", l->model_context);
+    else if (out->prompt < 1 || out->prompt + n > context)
+        (void)snprintf(out->why, sizeof out->why, "a prompt of %d tokens and %d more do not fit", out->prompt, n);
+    else if (expected > l->s->limit)
+        (void)snprintf(out->why, sizeof out->why, "left out: about %.0f s, --limit is %d", expected, l->s->limit);
+    return *out->why;
+}
 
 static int climb(ladder *l, size_t c, int i) {
     const sotto_cli_settings *s = l->s;
     const rung               *r = &rungs[i];
     sotto_bench_step         *out = &l->table.step[c][i];
     int32_t                   context = l->table.contexts[c], n = s->max_tokens > 0 ? s->max_tokens : TOKENS_DEFAULT;
-    int32_t                   prompt = s->prompt_tokens ? s->prompt_tokens : context - n;
-    double                    expected = foretell(&l->table, c, i, l->spent[i]);
-    bool                      skipped = c > 0 && !l->table.step[c - 1][i].n_tokens;
-    *out = (sotto_bench_step){.prompt = prompt};
-    if (context > l->model_context)
-        (void)snprintf(out->why, sizeof out->why, "the model's context is %d tokens", l->model_context);
-    else if (prompt < 1 || prompt + n > context)
-        (void)snprintf(out->why, sizeof out->why, "a prompt of %d tokens and %d more do not fit", prompt, n);
-    else if (expected > s->limit || skipped)
-        (void)snprintf(out->why, sizeof out->why, "left out: %s %.0f s, more than --limit %d",
-                       skipped ? "a shorter context would take about" : "it would take about",
-                       skipped ? l->spent[i] : expected, s->limit);
-    if (*out->why) {
-        if (expected > l->spent[i]) l->spent[i] = expected;
-        return SOTTO_EXIT_OK;
-    }
+    *out = (sotto_bench_step){.prompt = s->prompt_tokens ? s->prompt_tokens : context - n};
+    if (leave_out(l, i, context, n, out)) return SOTTO_EXIT_OK;
     sotto_cli_settings with = *s;
     sotto_cli_engine   e = {0};
     sotto_error        err;
@@ -196,8 +202,8 @@ static int climb(ladder *l, size_t c, int i) {
     for (int32_t k = 0; ids && k < context; k++) ids[k] = (int32_t)((int64_t)k * 7919 % info.n_vocab);
     uint64_t start = sotto_time_ns();
     if (!ids) code = sotto_cli_fail_memory();
-    else if (run_step(e.model, r, ids, context, prompt, n, out, &err)) code = sotto_cli_fail(&err);
-    l->spent[i] = seconds_since(start);
+    else if (run_step(e.model, r, ids, context, n, out, &err)) code = sotto_cli_fail(&err);
+    l->paces[i] = (pace){tokens_of(r, context, out->prompt, n), seconds_since(start)};
     free(ids);
     sotto_cli_engine_close(&e);
     return code;

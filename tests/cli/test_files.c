@@ -319,6 +319,7 @@ TEST(bench_ladder_says_what_it_leaves_out) {
     program_run r = RUN(NULL, "bench", "ladder", "--synthetic", "tiny", "-c", "16,64", "-p", "12", "-n", "8");
     CHECK_CODE(r, 0);
     CHECK_HAS(r.out, "a prompt of 12 tokens and 8 more do not fit");
+    CHECK(!strstr(r.out, "left out")); /* the longer context is measured */
     CHECK_INT(count_lines(r.out), 11);
     program_free(&r);
     r = RUN(NULL, "bench", "ladder", "--synthetic", "tiny", "-c", "64,32");
