@@ -67,17 +67,14 @@ static sotto_status write_file(route *r, sotto_error *err) {
 }
 
 static void play_device(route *r) {
-    int16_t            pcm[RATE_MAX / 1000 * AHEAD_MS];
-    sotto_device_state state;
-    int32_t            rate = sotto_voice_rate(r->v);
+    int16_t pcm[RATE_MAX / 1000 * AHEAD_MS];
+    int32_t rate = sotto_voice_rate(r->v);
     if (r->v->cut) sotto_device_silence(r->device);
     r->v->cut = false;
     size_t ahead = (size_t)rate * AHEAD_MS / 1000, unplayed = sotto_device_unplayed(r->device);
     size_t n = unplayed < ahead ? sotto_voice_read(r->v, pcm, ahead - unplayed) : 0;
     (void)sotto_device_play(r->device, pcm, n); /* there is room: more than `ahead` fits */
-    sotto_device_get_state(r->device, &state);
-    unplayed = sotto_device_unplayed(r->device);
-    sotto_voice_set_unplayed(r->v, unplayed ? unplayed + (size_t)(state.output_latency_ms * rate / 1000) : 0);
+    sotto_voice_set_unplayed(r->v, sotto_device_unplayed(r->device));
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------------- */
