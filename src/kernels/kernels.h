@@ -84,7 +84,7 @@ enum { SOTTO_ATTN_HEAD_DIM_MAX = 512 };
 
 /* ---- blocks of codes ----------------------------------------------------------------------------------- */
 
-/* Weights that Core ML takes: blocks of 32 with one scale. The best of several scales is looked for, so many a time. */
+/* Weights as Core ML takes them: blocks of 32, each with one scale, which is looked for among so many at a time. */
 enum { SOTTO_CODE_BLOCK = 32, SOTTO_SCALES_TRIED = 32 };
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
