@@ -14,22 +14,23 @@ import re
 import sys
 
 import slots
-from noise import HARD_SLIPS, SLIPS, copied_text, frame, plain_text, recognised, typed
+from noise import HARD_SLIPS, SLIPS, TYPED_SLIPS, copied_text, frame, plain_text, recognised, typed
 from template import HERE, SLOT, Lists, Segment, draw_segments, read_file
 
 REPLIES = json.loads((HERE / "replies.json").read_text())
 # How often a conversation is drawn from each file; files that are not named have 1.
 WEIGHTS = {
     "timers.txt": 2.6, "reminders.txt": 3.2, "time.txt": 0.6, "time-dialogues.txt": 2.0, "calculate.txt": 4.5,
-    "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 2.2, "lists.txt": 4.5, "memory.txt": 4.0,
-    "list-dialogues.txt": 2.4, "talk.txt": 1.0, "beyond.txt": 3.2, "near.txt": 1.6,
+    "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 1.9, "lists.txt": 4.5, "memory.txt": 4.0,
+    "list-dialogues.txt": 2.4, "talk.txt": 2.2, "beyond.txt": 3.2, "near.txt": 1.6,
     "more-beyond.txt": 2.0, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
-    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.7, "more-talk.txt": 0.8,
+    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 1.8,
 }
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
 VOWEL = re.compile(r"[aeio](?!ne\b|nce\b|u[rk])|hour|u(?!ni|se|su|ti|k)|8|11\b|18\b", re.I)
-ODD = 0.3  # of the values that answers copy, how many are words that nobody would expect there
+ODD = 0.22  # of the values that answers copy, how many are words that nobody would expect there
+AMOUNTS = 0.12  # of the things on lists, how many come with one
 SYLLABLES = [c + v + e for c in "b c d f g h j k l m n p r s t v w z br cl dr fl gr pl st tr sh ch".split()
              for v in "a e i o u".split() for e in ("", "", "n", "r", "l", "s", "m", "t", "ck")]
 RESTARTS = set(slots.NUMBERS) - {"neg"} | {"dur", "durs", "clock", "item", "label", "task", "day"}
@@ -103,7 +104,8 @@ class Maker:
             return said, value
         if slot in self.copied and rng.random() < ODD:
             return self.odd_value(style), None
-        return self.lists.draw(slot, rng), None
+        value = self.lists.draw(slot, rng)
+        return slots.amount(value, style) if slot == "item" and rng.random() < AMOUNTS else value, None
 
     def odd_value(self, style):
         """One to four words without sense: they can only be copied, so that copying is what is learnt."""
@@ -118,15 +120,19 @@ class Maker:
 
         def fill(slot, name):
             said, value = self.fill_once(slot, style, taken)
-            chance = 0.03 if style.spoken else 0.006
+            before = ""
+            if isinstance(said, tuple):
+                before, said = said
+            chance = 0.05 if style.spoken else 0.018
             if slot in RESTARTS and self.rng.random() < chance:
                 wrong, _ = self.fill_once(slot, style, taken)
+                wrong = "".join(wrong)
                 if wrong != said:
-                    slip = self.rng.choice(HARD_SLIPS if value is None else SLIPS)
-                    restart = Segment(said, name, value)
-                    restart.before = wrong + slip
-                    return restart
-            return Segment(said, name, value)
+                    slips = TYPED_SLIPS if not style.spoken else HARD_SLIPS if value is None else SLIPS
+                    before = wrong + self.rng.choice(slips) + before
+            segment = Segment(said, name, value)
+            segment.before = before
+            return segment
 
         return fill
 
@@ -186,33 +192,41 @@ class Maker:
         return out
 
     def joined(self):
-        """Two requests in one sentence."""
+        """Two requests in one sentence, or three."""
         rng = self.rng
         style = slots.Style(rng, rng.random() < 0.5)
-        picked = []
-        while len(picked) < 2:
-            t = self.draw_template()
+        picked, file = [], None
+        n = rng.choices((2, 3), (6, 1))[0]
+        while len(picked) < n:
+            t = self.draw_template(file)
             if len(t.turns) == 1 and not t.turns[0].answer.startswith("!") and \
                     not t.turns[0].answer.startswith(("stop", "repeat")) and t.turns[0].source[0].count(" ") < 12:
                 picked.append(self.turns(t, style)[0])
-        (a, x), (b, y) = picked
+                file = t.file if rng.random() < 0.35 else None  # two of the same tool, too
+        said, answer = picked[0]
+        for b, y in picked[1:]:
+            said, answer = self.link(said, b, style), answer[:-1] + ", " + y[1:]
+        return [(said, answer)]
+
+    def link(self, a, b, style):
+        rng = self.rng
         a = a.rstrip(".?!")
         if not style.spoken and not b.isupper() and b[1:2].islower() and rng.random() < 0.8:
             b = b[0].lower() + b[1:] if not b.startswith("I ") else b
         link = rng.choice((" and ", " and ", " and then ", " and also ", ", and ", ". Also ", " then ", ", then ", " also "))
         if style.spoken:
             link = re.sub(r"[,.]", "", link).lower()
-        return [(a + link + b, x[:-1] + ", " + y[1:])]
+        return a + link + b
 
     def conversation(self, name=None):
         """[(said, answer, whether it is to be learnt)]: of turns in the past the calls stand as sotto shows them, with
         the numbers worked out; only the rest is learnt."""
         rng = self.rng
-        if name is None and rng.random() < 0.035:
+        if name is None and rng.random() < 0.08:
             out = self.joined()
         else:
             out = self.turns(self.draw_template(name))
-        if name is None and rng.random() < 0.22 and not out[0][1].startswith("[stop"):  # alone, "cancel" is stop
+        if name is None and rng.random() < 0.16 and not out[0][1].startswith("[stop"):  # alone, "cancel" is stop
             before = []
             for _ in range(rng.choice((1, 1, 1, 2, 3))):
                 t = self.draw_template()

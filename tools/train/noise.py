@@ -30,7 +30,7 @@ MISHEARD = {
     "for": ("four", "fore"), "four": ("for",), "to": ("two", "too"), "two": ("to", "too"), "too": ("to",), "eight": ("ate",),
     "one": ("won",), "three": ("tree",), "timer": ("time are", "timor", "time her"), "set": ("sat", "said", "sent"),
     "add": ("at", "ad", "had"), "buy": ("by",), "by": ("buy",), "flour": ("flower",), "meat": ("meet",), "meet": ("meat",),
-    "week": ("weak",), "hour": ("our",), "mail": ("male",), "pears": ("pairs",), "cereal": ("serial",), "steak": ("stake",),
+    "week": ("weak",), "weeks": ("weaks",), "hour": ("our",), "hours": ("ours",), "mail": ("male",), "pears": ("pairs",), "cereal": ("serial",), "steak": ("stake",),
     "bread": ("bred",), "leeks": ("leaks",), "mussels": ("muscles",), "quarter": ("quarters", "order"), "remind": ("rewind", "re mind"),
     "reminder": ("remainder",), "minutes": ("minute", "minuets"), "list": ("lest", "listen"), "the": ("a", "da"), "a": ("uh", "the"),
     "calculate": ("calculator",), "convert": ("convict",), "time": ("thyme", "tie"), "what's": ("what is", "whats"), "is": ("his",),
@@ -45,6 +45,9 @@ SLIPS = (" no ", " no wait ", " i mean ", " sorry ", " uh no ", " no make that "
          " wait no ", " scratch that ", " or rather ", " uh i mean ", " hold on ", " make that ", " no no ")
 HARD_SLIPS = (" no wait ", " i mean ", " no sorry ", " no actually ", " wait no ", " scratch that ", " or rather ", " sorry i mean ",
               " no i meant ", " uh no ", " no make that ")
+TYPED_SLIPS = (" - no, ", ", no, ", ", no wait, ", "... no, ", ". No wait, ", ", sorry, ", " no wait ", " - sorry, ", ", I mean ",
+               ", actually ", ". Actually, ", ", make that ", "... make that ", ", or rather ", ". Scratch that, ", " (no, wait) ",
+               ". No, ", ". I mean ", ", wait no, ")
 
 
 def spoken_digits(text, rng):
@@ -92,7 +95,7 @@ def frame(segments, rng, p_ask, p_open, p_close):
 def recognised(segments, rng):
     """As a speech recogniser writes it."""
     level = rng.choice((0, 0, 1, 1, 2))  # how bad a day
-    p_misheard = (0, 0.012, 0.04)[level]
+    p_misheard = (0, 0.015, 0.05)[level]
     p_filler, p_repeat = (0, 0.02, 0.06)[level], (0, 0.01, 0.025)[level]
     apostrophes = rng.random() < 0.75
     out = []
@@ -104,7 +107,7 @@ def recognised(segments, rng):
         if not apostrophes:
             text = text.replace("'", "")
         text = re.sub(" +", " ", text)
-        text = misheard(text, rng, p_misheard * (0.7 if s.slot else 1))
+        text = misheard(text, rng, p_misheard * (0.7 if copied else 2.5 if s.slot else 1))
         if not copied:
             def disturb(w):
                 r = rng.random()

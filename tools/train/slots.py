@@ -171,9 +171,11 @@ def duration(style):
                f"{counted(c, 'second', style)}", f"{term(a, 'hour')}+{term(b, 'minute')}+{term(c, 'second')}"
     unit = rng.choices(("minute", "hour", "day"), (3, 6, 0.5))[0]
     article = "an" if unit == "hour" else "a"
-    kind = rng.randrange(8)
+    kind = rng.choices(range(8), (4, 2, 2, 2, 2, 3, 1, 1))[0]
     if kind == 0:
-        return f"half {article} {unit}" if rng.random() < 0.7 else f"a half {unit}", f"0.5*{UNITS_SECONDS[unit]}"
+        how = rng.choice((f"half {article} {unit}", f"half {article} {unit}", f"half {article} {unit}", f"a half {unit}",
+                          f"half {unit}", f"1/2 {unit}" if style.digits else f"one half of {article} {unit}"))
+        return how, f"0.5*{UNITS_SECONDS[unit]}"
     if kind == 1:
         return f"{article} {unit} and a half", f"1.5*{UNITS_SECONDS[unit]}"
     if kind in (2, 3):
@@ -188,11 +190,39 @@ def duration(style):
         return rng.choice((f"a quarter of {article} {unit}", f"quarter of {article} {unit}")), \
             f"0.25*{UNITS_SECONDS[unit]}"
     if kind == 5:
-        return f"three quarters of {article} {unit}", f"0.75*{UNITS_SECONDS[unit]}"
+        return f"3/4 of {article} {unit}" if style.digits and rng.random() < 0.4 else \
+            rng.choice((f"three quarters of {article} {unit}", f"three quarter {unit}s")), f"0.75*{UNITS_SECONDS[unit]}"
     if kind == 6:
         return rng.choice((f"a couple of {unit}s", f"a couple {unit}s")), f"2*{UNITS_SECONDS[unit]}"
     return rng.choice((f"one and a half {unit}s", f"1.5 {unit}s" if style.digits else f"one and a half {unit}s")), \
         f"1.5*{UNITS_SECONDS[unit]}"
+
+
+# ---- amounts of things -------------------------------------------------------------------------------------
+
+CONTAINERS = ("bottle", "can", "tin", "bag", "box", "pack", "packet", "jar", "carton", "bunch", "loaf", "roll", "tube", "case",
+              "tub", "bar", "slice", "piece", "crate", "sack", "head", "stick", "tray", "pair", "set", "bucket", "stack", "sheet")
+MEASURES = ("pound", "kilo", "gram", "ounce", "liter", "litre", "gallon", "pint", "cup", "dozen", "kilogram", "quart")
+
+
+def amount(item, style):
+    """An article, which is no part of what is put on a list, and an amount of the item, which is."""
+    rng = style.rng
+    r = rng.random()
+    if r < 0.22:
+        return "", f"{style.number(rng.choice((2, 2, 3, 4, 5, 6, 8, 10, 12, 20, rng.randint(2, 30))))} {item}"
+    if r < 0.32:
+        return rng.choice((("a ", f"dozen {item}"), ("", f"half a dozen {item}"), ("", f"two dozen {item}"),
+                           ("a ", f"couple of {item}"), ("a ", f"few {item}")))
+    name = rng.choice(CONTAINERS) if rng.random() < 0.6 else rng.choice(MEASURES)
+    plural = "loaves" if name == "loaf" else name + ("es" if name == "box" else "" if name == "dozen" else "s")
+    r = rng.random()
+    if r < 0.4:
+        return "an " if name == "ounce" else "a ", f"{name} of {item}"
+    if r < 0.48 and name in MEASURES:
+        return "", f"half a {name} of {item}"
+    n = rng.choice((2, 2, 3, 3, 4, 5, 6, 10)) if name != "gram" else rng.choice((100, 200, 250, 300, 500, 750))
+    return "", f"{style.number(n)} {plural} of {item}"
 
 
 # ---- clock times -------------------------------------------------------------------------------------------
@@ -213,7 +243,7 @@ def clock(style):
     r = rng.random()
     if r < 0.05:
         return rng.choice((("noon", "12:00"), ("midday", "12:00"), ("midnight", "00:00"), ("twelve noon", "12:00")))
-    minute = 0 if rng.random() < 0.45 else rng.choice((15, 30, 45, 30, 10, 20, 40, 50, 5, 55)) \
+    minute = 0 if rng.random() < 0.45 else rng.choice((15, 30, 45, 30, 45, 10, 20, 40, 50, 50, 5, 55)) \
         if rng.random() < 0.75 else rng.randint(1, 59)
     if r < 0.11 and (style.digits or minute):  # 24 hours
         hour = rng.randint(13, 23)
@@ -245,7 +275,7 @@ def half_words(hour, half, rng):
 
 def clock_words(hour, minute, style):
     rng = style.rng
-    if minute and rng.random() < 0.35:
+    if minute and rng.random() < 0.5:
         name = style.number(hour) if style.digits and rng.random() < 0.5 else ONES[hour]
         after = style.number(hour % 12 + 1) if style.digits and rng.random() < 0.5 else ONES[hour % 12 + 1]
         if minute == 30:
