@@ -155,7 +155,10 @@ def typed(segments, rng):
             text = each_word(text, lambda w: w[:1].upper() + w[1:])
         elif kind == "sentence" and k == 0:
             text = text[:1].upper() + text[1:]
-        out.append(Segment(text, s.slot, s.value))
+        if s.slot and s.value is None and '"' not in text and rng.random() < 0.03:
+            out += [Segment('"'), Segment(text, s.slot, s.value), Segment('"')]
+        else:
+            out.append(Segment(text, s.slot, s.value))
     last = out[-1]
     if not last.slot:
         bare = last.text.rstrip(".?!")

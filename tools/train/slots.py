@@ -275,7 +275,7 @@ def half_words(hour, half, rng):
 
 def clock_words(hour, minute, style):
     rng = style.rng
-    if minute and rng.random() < 0.5:
+    if minute and rng.random() < (0.65 if minute > 30 and minute % 5 == 0 else 0.45):
         name = style.number(hour) if style.digits and rng.random() < 0.5 else ONES[hour]
         after = style.number(hour % 12 + 1) if style.digits and rng.random() < 0.5 else ONES[hour % 12 + 1]
         if minute == 30:
