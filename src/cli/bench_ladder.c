@@ -163,6 +163,7 @@ static double foretell(pace p, int32_t tokens) {
 }
 
 typedef struct ladder {
+    sotto_writer             *picture; /* NULL: none is wanted */
     const sotto_cli_settings *s;
     sotto_bench_ladder        table;
     pace                      paces[SOTTO_LADDER_RUNGS];
@@ -293,20 +294,15 @@ static int print_json(const ladder *l) {
                                           "threads", l->table.threads, "steps", steps));
 }
 
-static int draw(const ladder *l) {
-    sotto_buf     svg = {0};
-    sotto_writer *w = NULL;
-    sotto_error   err = {0};
-    int           code = SOTTO_EXIT_OK;
-    if (!l->s->output) return code;
+static int draw(ladder *l) {
+    sotto_buf   svg = {0};
+    sotto_error err = {0};
+    if (!l->picture) return SOTTO_EXIT_OK;
     sotto_status status = sotto_bench_plot(&l->table, &svg) ? SOTTO_OK : sotto_fail_memory(&err, "a picture");
-    if (!status) status = sotto_writer_open(&w, l->s->output, &err);
-    if (!status) status = sotto_writer_write(w, svg.data, svg.len, &err);
-    if (!status) status = sotto_writer_commit(w, &err), w = NULL;
-    if (status) code = sotto_cli_fail(&err);
-    sotto_writer_close(w);
+    if (!status) status = sotto_writer_write(l->picture, svg.data, svg.len, &err);
+    if (!status) status = sotto_writer_commit(l->picture, &err), l->picture = NULL;
     sotto_buf_free(&svg);
-    return code;
+    return status ? sotto_cli_fail(&err) : SOTTO_EXIT_OK;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
@@ -331,6 +327,8 @@ static int begin(ladder *l) {
     if (!code) code = find_file(s, &l->files[1]);
     if (!code) code = sotto_bench_look(l->files[0].path, &look);
     if (!code) l->model_context = look.context;
+    sotto_error err = {0}; /* a place that cannot be written to is told before minutes of measuring */
+    if (!code && s->output && sotto_writer_open(&l->picture, s->output, &err)) code = sotto_cli_fail(&err);
     return code;
 }
 
@@ -345,6 +343,7 @@ int sotto_cmd_bench_ladder(const sotto_cli_settings *s) {
         }
     if (!code && s->json) code = print_json(&l);
     if (!code) code = draw(&l);
+    sotto_writer_close(l.picture);
     close_file(&l.files[0]);
     close_file(&l.files[1]);
     return code;

@@ -326,6 +326,11 @@ TEST(bench_ladder_says_what_it_leaves_out) {
     CHECK_CODE(r, 2);
     CHECK_HAS(r.err, "from the shortest to the longest");
     program_free(&r);
+    r = RUN(NULL, "bench", "ladder", "--synthetic", "tiny", "-c", "32", "-o", "no/such/folder/ladder.svg");
+    CHECK_CODE(r, 1);
+    CHECK_STR(r.out, ""); /* said before anything is measured */
+    CHECK_HAS(r.err, "no/such/folder");
+    program_free(&r);
     r = RUN(NULL, "bench", "ladder", "-m", MODEL, "-c", "16", "-p", "0", "-n", "1", "--csv");
     CHECK_CODE(r, 0);
     CHECK_INT(count_lines(r.out), 6);
