@@ -94,7 +94,7 @@ static void on_text(void *user, const char *text, size_t n) {
 
 static void on_called(void *user, const char *name, const char *arguments, const sotto_tool_result *result) {
     sotto_cli_chat *chat = user;
-    if (result) sotto_cli_note(chat->settings, "[%s %s]", name, arguments);
+    sotto_cli_note(chat->settings, "[%s %s]", name, arguments);
     json_t *entry = json_pack("{s:s, s:o, s:o}", "name", name, "arguments", json_loads(arguments, 0, NULL), "result",
                               result ? json_loads(result->json, 0, NULL) : json_null());
     chat->last.failed |= json_array_append_new(chat->last.tool_calls, entry) != 0;

@@ -46,6 +46,7 @@ TEST(a_dry_run_chooses_and_does_nothing) {
     CHECK_STR(json_text_at(doc, "finish_reason"), "tool_calls");
     CHECK_STR(json_text_at(doc, "text"), "");
     CHECK(access(file, F_OK) != 0);
+    CHECK_HAS(r.err, "[set_timer {\"seconds\":300}]"); /* for people */
     json_decref(doc), json_decref(call);
     program_free(&r);
 }
