@@ -7,7 +7,7 @@ enum { STREAMS = 4, LINE_WORDS = 8 };
 
 /* The sums are as many as a line has words, so that no addition waits for another. */
 static INLINE void add_line(uint64_t sum[LINE_WORDS], const uint64_t *p, bool ahead) {
-    if (ahead) prefetch((const uint8_t *)p, LINE_WORDS * sizeof *p);
+    if (ahead) prefetch((const uint8_t *)p, PREFETCH_AHEAD, LINE_WORDS * sizeof *p);
     UNROLL for (int i = 0; i < LINE_WORDS; i++) sum[i] += p[i];
 }
 

@@ -29,7 +29,7 @@ static INLINE void float_one(sotto_dtype dtype, const sotto_matmul *m, int32_t b
         vf             acc[CHAINS] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
         size_t         i = 0;
         for (; i + step <= whole; i += step) {
-            prefetch(row + i * weight_bytes(dtype), step * weight_bytes(dtype));
+            prefetch(row + i * weight_bytes(dtype), PREFETCH_AHEAD, step * weight_bytes(dtype));
             UNROLL for (size_t c = 0; c < CHAINS; c++)
                 acc[c] = vf_fma(weights(dtype, row, i + c * VL), vf_load(x + i + c * VL), acc[c]);
         }

@@ -17,13 +17,13 @@
 #define INLINE inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* Ask for the bytes that a stream which is now at p will read a little later, into the second-level cache: the
- * processor's own prefetching stops at each page. The distance is well above bandwidth * latency (about 5 KB).
+/* Ask for n_bytes of what will be read a little later, so many bytes ahead of p, into the second-level cache: the
+ * processor's own prefetching stops at each page. PREFETCH_AHEAD, for a stream, is well above bandwidth * latency
+ * (about 5 KB).
  * Prefetching beyond the end of the weights is harmless: it is no access. */
 enum { PREFETCH_AHEAD = 16384 };
-static INLINE void prefetch(const uint8_t *p, size_t n_bytes) {
-    for (size_t i = 0; i < n_bytes; i += 64)
-        __builtin_prefetch((const void *)((uintptr_t)p + PREFETCH_AHEAD + i), 0, 1);
+static INLINE void prefetch(const uint8_t *p, size_t ahead, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)p + ahead + i), 0, 1);
 }
 
 #endif

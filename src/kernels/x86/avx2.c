@@ -20,8 +20,8 @@ typedef __m256i vi;
 #define VL 8          /* 32-bit lanes */
 #define DOT_SIGNED 1  /* vi_dot_pairs also takes signed weights */
 #define DOT_BY_PAIRS  /* bytes are multiplied and added to 16 bits, which can be summed for a while */
-#define TILE_ROWS 2   /* tiles small enough for 16 registers */
-#define TILE_TOKENS 2
+#define TILE_ROWS 2   /* a tile's 16-bit sums take half of the 16 registers; its float sums stay in memory */
+#define TILE_TOKENS 4
 #define FLOAT_ROWS 2
 #define FLOAT_TOKENS 4
 #define ATTEND_ROWS 2
@@ -31,6 +31,11 @@ typedef __m256i vi;
 
 static INLINE vi vi_zero(void) { return _mm256_setzero_si256(); }
 static INLINE vi vi_load(const void *p) { return _mm256_loadu_si256(p); }
+/* v, now in a register: gcc would load it anew for each instruction that takes it, and loads are the limit. */
+static INLINE vi vi_keep(vi v) {
+    __asm__("" : "+x"(v));
+    return v;
+}
 static INLINE vi vi_set8(int v) { return _mm256_set1_epi8((char)v); }
 static INLINE vi vi_set32(int v) { return _mm256_set1_epi32(v); }
 /* Two 64-bit words in every 128-bit lane. */

@@ -30,6 +30,7 @@ typedef __m512i vi;
 
 static INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
 static INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+static INLINE vi vi_keep(vi v) { return v; }
 static INLINE vi vi_set8(int v) { return _mm512_set1_epi8((char)v); }
 static INLINE vi vi_set32(int v) { return _mm512_set1_epi32(v); }
 /* Two 64-bit words in every 128-bit lane. */

@@ -241,12 +241,14 @@ static INLINE void multiply_parts(sotto_dtype dtype, int rows, int n, const part
     const bool   halves = dtype == SOTTO_Q6_K;
     vi           sum[TILE_ROWS][TILE_TOKENS], pairs[TILE_ROWS][TILE_TOKENS];
     UNROLL for (int k = 0; k < 8; k++) {
+        vi weights[TILE_ROWS];
+        UNROLL for (int r = 0; r < rows; r++) weights[r] = n > 1 ? vi_keep(w[r]->code[k]) : w[r]->code[k];
         UNROLL for (int t = 0; t < n; t++) {
             const sotto_q8_group *g = (const void *)(x + (size_t)t * x_stride + group);
             vi                    codes = vi_load(&g->code[k][first]);
             UNROLL for (int r = 0; r < rows; r++) {
                 vi before = k == 0 || (k == 4 && halves) ? vi_zero() : sum[r][t];
-                sum[r][t] = dot_step(dtype, k, w[r]->code[k], codes, before, &pairs[r][t]);
+                sum[r][t] = dot_step(dtype, k, weights[r], codes, before, &pairs[r][t]);
             }
         }
         if (k != 7 && !(k == 3 && halves)) continue;
@@ -276,30 +278,46 @@ static INLINE const uint8_t *part_bytes(sotto_dtype dtype, const uint8_t *row, s
     return tail;
 }
 
-enum { TAIL_BYTES = VL * sizeof(sotto_block_q8_0) }; /* the largest part */
+enum {
+    TAIL_BYTES = VL * sizeof(sotto_block_q8_0), /* the largest part */
+    STREAMS = 4,
+};
 
-/* One token: each row is read once, in order. */
-static INLINE void multiply_one(sotto_dtype dtype, const sotto_matmul *m, int32_t begin, int32_t end) {
-    const size_t row_bytes = (size_t)m->cols / block_elems(dtype) * block_bytes(dtype);
-    const size_t parts = (row_bytes + part_size(dtype) - 1) / part_size(dtype);
-    for (int32_t r = begin; r < end; r++) {
-        const uint8_t *row = (const uint8_t *)m->w + (size_t)r * m->w_stride;
-        float          y = 0;
-        for (size_t first = 0; first < parts; first += PANEL) {
-            vf acc[TILE_ROWS][TILE_TOKENS] = {{vf_zero()}};
-            for (size_t i = first; i < parts && i < first + PANEL; i++) {
+/* One token and `rows` rows, `step` apart, side by side. */
+static INLINE void multiply_rows(sotto_dtype dtype, int rows, const sotto_matmul *m, int32_t r, int32_t step) {
+    const size_t   row_bytes = (size_t)m->cols / block_elems(dtype) * block_bytes(dtype);
+    const size_t   parts = (row_bytes + part_size(dtype) - 1) / part_size(dtype);
+    const uint8_t *row[STREAMS];
+    float          y[STREAMS] = {0};
+    UNROLL for (int s = 0; s < rows; s++) row[s] = (const uint8_t *)m->w + (size_t)(r + s * step) * m->w_stride;
+    for (size_t first = 0; first < parts; first += PANEL) {
+        vf acc[STREAMS][TILE_ROWS][TILE_TOKENS];
+        UNROLL for (int s = 0; s < rows; s++) acc[s][0][0] = vf_zero();
+        for (size_t i = first; i < parts && i < first + PANEL; i++) {
+            UNROLL for (int s = 0; s < rows; s++) {
                 uint8_t        tail[TAIL_BYTES];
                 part           w;
                 const part    *pw = &w;
-                const uint8_t *p = part_bytes(dtype, row, row_bytes, i, tail);
-                prefetch(p, part_size(dtype));
+                const uint8_t *p = part_bytes(dtype, row[s], row_bytes, i, tail);
+                prefetch(p, PREFETCH_AHEAD, part_size(dtype));
                 unpack(dtype, p, &w);
-                multiply_parts(dtype, 1, 1, &pw, m->x, 0, i, acc);
+                multiply_parts(dtype, 1, 1, &pw, m->x, 0, i, acc[s]);
             }
-            y = first ? y + vf_sum(acc[0][0]) : vf_sum(acc[0][0]);
         }
-        m->y[r] = y;
+        UNROLL for (int s = 0; s < rows; s++) {
+            float sum = vf_sum(acc[s][0][0]);
+            y[s] = first ? y[s] + sum : sum;
+        }
     }
+    UNROLL for (int s = 0; s < rows; s++) m->y[r + s * step] = y[s];
+}
+
+/* One token: each row is read once, in order, and four quarters of the rows at once: a processor asks its memory for
+ * more in advance when it sees several streams. */
+static INLINE void multiply_one(sotto_dtype dtype, const sotto_matmul *m, int32_t begin, int32_t end) {
+    const int32_t step = (end - begin) / STREAMS;
+    for (int32_t r = begin; r < begin + step; r++) multiply_rows(dtype, STREAMS, m, r, step);
+    for (int32_t r = begin + step * STREAMS; r < end; r++) multiply_rows(dtype, 1, m, r, 0);
 }
 
 /* n tokens against two unpacked rows, over the parts [first, first + count) of a panel; sums are added to y. */
@@ -352,7 +370,7 @@ static INLINE void multiply_panel(sotto_dtype dtype, const sotto_matmul *m, int3
 /* Several tokens: rows are unpacked once per panel and chunk of tokens, whose activations then stay in the
  * second-level cache while all rows pass. Few tokens take few rows at a time through all panels instead, so that
  * rows are read in order. */
-enum { UNPACKED_ROWS = 16, FEW_TOKENS = 16, FEW_ROWS = 4, TOKEN_CHUNK = 20 * TILE_TOKENS };
+enum { UNPACKED_ROWS = 8, FEW_TOKENS = 16, FEW_ROWS = 4, TOKEN_CHUNK = 20 * TILE_TOKENS };
 
 static INLINE void multiply_many(sotto_dtype dtype, const sotto_matmul *m, int32_t begin, int32_t end) {
     const size_t  row_bytes = (size_t)m->cols / block_elems(dtype) * block_bytes(dtype);
@@ -371,8 +389,10 @@ static INLINE void multiply_many(sotto_dtype dtype, const sotto_matmul *m, int32
                     for (int32_t i = 0; i < n_rows; i++) {
                         const uint8_t *row = (const uint8_t *)m->w + (size_t)(r + i) * m->w_stride;
                         for (size_t j = 0; j < count; j++) {
-                            uint8_t tail[TAIL_BYTES];
-                            unpack(dtype, part_bytes(dtype, row, row_bytes, first + j, tail), &rows[i][j]);
+                            uint8_t        tail[TAIL_BYTES];
+                            const uint8_t *p = part_bytes(dtype, row, row_bytes, first + j, tail);
+                            if (few) prefetch(p, 2 * FEW_ROWS * m->w_stride, part_size(dtype));
+                            unpack(dtype, p, &rows[i][j]);
                         }
                     }
                     multiply_panel(dtype, m, token, token_end, (const part(*)[PANEL])rows, n_rows, first, count, r);
