@@ -2,7 +2,7 @@
 _sotto() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
     [[ $verb == inspect && ${COMP_WORDS[2]} =~ ^(tokens|logits|memory)$ ]] && verb="inspect ${COMP_WORDS[2]}"
-    [[ $verb == bench && ${COMP_WORDS[2]} =~ ^(ceiling|ladder)$ ]] && verb="bench ${COMP_WORDS[2]}"
+    [[ $verb == bench && ${COMP_WORDS[2]} =~ ^(ceiling|ladder|load)$ ]] && verb="bench ${COMP_WORDS[2]}"
     [[ $verb == history && ${COMP_WORDS[2]} =~ ^(show|search|export|delete)$ ]] && verb="history ${COMP_WORDS[2]}"
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
@@ -28,7 +28,7 @@ _sotto() {
             compopt -o filenames 2>/dev/null
             [[ $COMP_CWORD -eq 2 && $verb == inspect ]] &&
                 COMPREPLY=($(compgen -W 'tokens logits memory' -- "$word"))
-            [[ $COMP_CWORD -eq 2 && $verb == bench ]] && COMPREPLY=($(compgen -W 'ceiling ladder' -- "$word"))
+            [[ $COMP_CWORD -eq 2 && $verb == bench ]] && COMPREPLY=($(compgen -W 'ceiling ladder load' -- "$word"))
             [[ $COMP_CWORD -eq 2 && $verb == history ]] &&
                 COMPREPLY=($(compgen -W 'show search export delete' -- "$word")) && return
             [[ $COMP_CWORD -eq 3 && $verb == history\ * ]] && COMPREPLY=($(compgen -W 'last' -- "$word")) && return

@@ -4,7 +4,7 @@ function __sotto_options
     set -l verb $words[2]
     if test "$verb" = inspect; and contains -- "$words[3]" tokens logits memory
         set verb inspect $words[3]
-    else if test "$verb" = bench; and contains -- "$words[3]" ceiling ladder
+    else if test "$verb" = bench; and contains -- "$words[3]" ceiling ladder load
         set verb bench $words[3]
     else if test "$verb" = history; and contains -- "$words[3]" show search export delete
         set verb history $words[3]
@@ -24,7 +24,7 @@ complete -c sotto -n __fish_use_subcommand -f -a quality -d 'measure how good a 
 complete -c sotto -n __fish_use_subcommand -f -a history -d 'show the conversations that were kept'
 complete -c sotto -n __fish_use_subcommand -f -a help -d 'explain a verb'
 complete -c sotto -n '__fish_seen_subcommand_from inspect' -a 'tokens logits memory'
-complete -c sotto -n '__fish_seen_subcommand_from bench' -a 'ceiling ladder'
+complete -c sotto -n '__fish_seen_subcommand_from bench' -a 'ceiling ladder load'
 complete -c sotto -n '__fish_seen_subcommand_from history; and not __fish_seen_subcommand_from help' -f -a 'show search export delete last'
 complete -c sotto -n '__fish_seen_subcommand_from help' -f -a 'run chat talk convert export inspect bench quality history'
 complete -c sotto -n 'not __fish_use_subcommand; and string match -q -- "-*" (commandline -ct)' -a '(__sotto_options)'

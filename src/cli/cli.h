@@ -41,7 +41,8 @@ enum {
     SOTTO_VERB_TALK = 1 << 15,
     SOTTO_VERB_CEILING = 1 << 16,
     SOTTO_VERB_LADDER = 1 << 17,
-    SOTTO_VERB_ALL = (1 << 18) - 1
+    SOTTO_VERB_BENCH_LOAD = 1 << 18,
+    SOTTO_VERB_ALL = (1 << 19) - 1
 };
 
 #define SOTTO_CLI_STARTER "sotto-starter-q4_0.gguf" /* the model of a command line without -m */
@@ -137,6 +138,7 @@ int sotto_cmd_inspect_memory(const sotto_cli_settings *s);
 int sotto_cmd_bench(const sotto_cli_settings *s);
 int sotto_cmd_bench_ceiling(const sotto_cli_settings *s);
 int sotto_cmd_bench_ladder(const sotto_cli_settings *s);
+int sotto_cmd_bench_load(const sotto_cli_settings *s);
 int sotto_cmd_quality(const sotto_cli_settings *s);
 int sotto_cmd_talk(const sotto_cli_settings *s);
 int sotto_cmd_history(const sotto_cli_settings *s);

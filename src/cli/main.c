@@ -60,7 +60,8 @@ static const sotto_cli_verb verbs[] = {
      "  sotto bench -m gemma.gguf\n"
      "  sotto bench --synthetic gemma-2b -p 512 -n 128 -d 0,4096 -t 1,2 --json\n"
      "  sotto bench ceiling                                 (see sotto bench ceiling --help)\n"
-     "  sotto bench ladder --synthetic gemma3-1b            (see sotto bench ladder --help)\n"},
+     "  sotto bench ladder --synthetic gemma3-1b            (see sotto bench ladder --help)\n"
+     "  sotto bench load -m gemma.gguf                      (see sotto bench load --help)\n"},
     {"bench ceiling", SOTTO_VERB_CEILING, 0, sotto_cmd_bench_ceiling, "what this machine can do at most",
      "sotto bench ceiling [options]",
      "  sotto bench ceiling\n"
@@ -69,6 +70,10 @@ static const sotto_cli_verb verbs[] = {
      "sotto bench ladder -m MODEL | --synthetic SHAPE [options]",
      "  sotto bench ladder --synthetic gemma3-1b -c 128,512,2048 -o ladder.svg\n"
      "  sotto bench ladder -m gemma-2b-it/ -p 0 --json       prompts as long as the context\n"},
+    {"bench load", SOTTO_VERB_BENCH_LOAD, 0, sotto_cmd_bench_load, "how long until a model says something",
+     "sotto bench load -m MODEL | --synthetic SHAPE [options]",
+     "  sotto bench load -m gemma.gguf\n"
+     "  sotto bench load --synthetic gemma-2b -t 2 -r 9 --json\n"},
     {"history", SOTTO_VERB_HISTORY, 0, sotto_cmd_history, "the conversations that were kept",
      "sotto history [options]",
      "  sotto history                                       the latest first\n"
@@ -143,7 +148,8 @@ static int print_verb_help(const sotto_cli_verb *verb) {
         print_names("Voices", sotto_voice_voice_at);
     }
 #endif
-    if (verb->bit & (SOTTO_VERB_BENCH | SOTTO_VERB_LADDER)) print_names("Shapes", sotto_synthetic_shape_at);
+    if (verb->bit & (SOTTO_VERB_BENCH | SOTTO_VERB_LADDER | SOTTO_VERB_BENCH_LOAD))
+        print_names("Shapes", sotto_synthetic_shape_at);
     return SOTTO_EXIT_OK;
 }
 

@@ -7,13 +7,14 @@
 #define TALK SOTTO_VERB_TALK
 #define ASK (SOTTO_VERB_RUN | SOTTO_VERB_CHAT | TALK)
 #define LADDER SOTTO_VERB_LADDER
+#define BENCH_LOAD SOTTO_VERB_BENCH_LOAD
 #define LOAD (ASK | SOTTO_VERB_TOKENS | SOTTO_VERB_LOGITS | SOTTO_VERB_QUALITY)
 #define SESSION (ASK | SOTTO_VERB_LOGITS | SOTTO_VERB_MEMORY | SOTTO_VERB_BENCH)
-#define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH)
+#define WRITE (SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | BENCH_LOAD)
 #define HISTORY                                                                                              \
     (SOTTO_VERB_HISTORY | SOTTO_VERB_HISTORY_SHOW | SOTTO_VERB_HISTORY_SEARCH | SOTTO_VERB_HISTORY_EXPORT |  \
      SOTTO_VERB_HISTORY_DELETE)
-#define MEASURE (SOTTO_VERB_BENCH | SOTTO_VERB_CEILING)
+#define MEASURE (SOTTO_VERB_BENCH | SOTTO_VERB_CEILING | BENCH_LOAD)
 #define ANY_MODEL (SOTTO_VERB_ALL & ~(SOTTO_VERB_CONVERT | SOTTO_VERB_EXPORT | SOTTO_VERB_CEILING | HISTORY))
 
 #define HEADING(text, verb_set) {.help = text, .verbs = (verb_set)}
@@ -41,9 +42,9 @@
 const sotto_cli_option sotto_cli_options[] = {
     HEADING("Model", ANY_MODEL),
     TEXT("model", 'm', model, ANY_MODEL, "PATH", "GGUF file, Hugging Face folder or .mlpackage"),
-    INT("threads", 't', threads, LOAD | LADDER, 1, THREADS_MAX, "threads (the physical cores)"),
+    INT("threads", 't', threads, LOAD | LADDER | BENCH_LOAD, 1, THREADS_MAX, "threads (the physical cores)"),
     TEXT("cpu", 0, cpu, LOAD | MEASURE | LADDER, "LEVEL", "highest of ref avx2 avx512vnni neon dotprod i8mm"),
-    FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH | LADDER, "read the file instead of mapping it"),
+    FLAG("no-mmap", 0, no_mmap, LOAD | SOTTO_VERB_BENCH | LADDER | BENCH_LOAD, "read the file instead of mapping it"),
     TEXT("chat-format", 0, chat_format, ASK, "NAME", "chat format, where the model's is not known"),
 
     HEADING("Session", SESSION),
@@ -139,8 +140,8 @@ const sotto_cli_option sotto_cli_options[] = {
     FLAG("force", 'f', force, SOTTO_VERB_HISTORY_EXPORT, "replace FILE if it exists"),
     FLAG("force", 'f', force, SOTTO_VERB_HISTORY_DELETE, "do not ask"),
 
-    HEADING("File", SOTTO_VERB_CONVERT | SOTTO_VERB_BENCH | LADDER | SOTTO_VERB_INSPECT),
-    TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH | LADDER, "SHAPE",
+    HEADING("File", WRITE | LADDER | SOTTO_VERB_INSPECT),
+    TEXT("synthetic", 0, synthetic, SOTTO_VERB_BENCH | LADDER | BENCH_LOAD, "SHAPE",
          "a known shape with random weights instead of -m"),
     TEXT("type", 0, type, WRITE, "TYPE", "matrices: q4_0 (default) q8_0 f16 bf16 f32"),
     TEXT("head", 0, head, WRITE, "TYPE", "embedding and head: also q6_k (default for q4_0)"),

@@ -23,6 +23,9 @@ void         sotto_file_advise_sequential(const sotto_file *f, size_t offset, si
 void         sotto_file_advise_random(const sotto_file *f, size_t offset, size_t n_bytes);
 /* Pages in this range are not needed again soon (a converter that streams through a large mapping). */
 void         sotto_file_advise_done(const sotto_file *f, size_t offset, size_t n_bytes);
+/* Take a file out of the memory in which the system keeps what was read of it, as far as nobody has it mapped; *left
+ * bytes are still there afterwards. UNSUPPORTED: the system has no way to. */
+sotto_status sotto_file_uncache(const char *path, uint64_t *left, sotto_error *err);
 
 typedef enum sotto_path_kind { SOTTO_PATH_NONE, SOTTO_PATH_FILE, SOTTO_PATH_FOLDER, SOTTO_PATH_OTHER } sotto_path_kind;
 sotto_path_kind sotto_path_kind_of(const char *path);

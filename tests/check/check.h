@@ -40,7 +40,7 @@ typedef struct check_buffer {
     size_t   map_size;
 } check_buffer;
 
-static check_buffer check_alloc(size_t size, size_t align) {
+static inline check_buffer check_alloc(size_t size, size_t align) {
     size_t       page = (size_t)sysconf(_SC_PAGESIZE), body = (size + page - 1) / page * page + page;
     check_buffer b = {.map_size = body + 2 * page};
     b.map = mmap(NULL, b.map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -52,7 +52,7 @@ static check_buffer check_alloc(size_t size, size_t align) {
     return b;
 }
 
-static void check_free(check_buffer *b) { munmap(b->map, b->map_size); }
+static inline void check_free(check_buffer *b) { munmap(b->map, b->map_size); }
 
 /* ---- data ---------------------------------------------------------------------------------------------- */
 

@@ -286,6 +286,48 @@ TEST(bench_ceiling_measures_the_machine_by_threads) {
     program_free(&r);
 }
 
+TEST(bench_load_starts_the_program_warm_and_cold) {
+    program_run r = RUN(NULL, "bench", "load", "--synthetic", "tiny", "-t", "1", "-r", "2", "--json");
+    json_t     *doc = json_line(r.out, 0);
+    CHECK_CODE(r, 0);
+    CHECK_INT(json_int_at(doc, "prompt_tokens"), 1);
+    CHECK_INT(json_int_at(doc, "threads"), 1);
+    double warm = json_number_value(json_at(doc, "warm_first_token_ms.min"));
+    CHECK(warm > 0 && warm <= json_number_value(json_at(doc, "warm_first_token_ms.max")));
+    CHECK(json_number_value(json_at(doc, "warm_load_ms.min")) > 0);
+    if (json_at(doc, "cold_first_token_ms")) { /* not on every system */
+        CHECK(json_number_value(json_at(doc, "cold_first_token_ms.median")) > 0);
+        CHECK(json_number_value(json_at(doc, "cold_read_ms.median")) > 0);
+        CHECK(json_at(doc, "still_cached_bytes") != NULL);
+    }
+    CHECK(json_number_value(json_at(doc, "second_turn_ms.median")) > 0);
+    CHECK_INT(json_int_at(doc, "second_turn.cached_tokens"), 543);
+    CHECK_INT(json_int_at(doc, "second_turn.new_tokens"), 33);
+    struct stat st = {0};
+    CHECK_INT(stat(program_file("sotto/synthetic/tiny-q4_0.gguf"), &st), 0);
+    long long peak = json_int_at(doc, "memory.peak_bytes"), file = json_int_at(doc, "memory.file_bytes"),
+              cache = json_int_at(doc, "memory.cache_bytes");
+    CHECK_INT(file, st.st_size);
+    CHECK(cache > 0);
+    CHECK_INT(json_int_at(doc, "memory.beyond_bytes"), peak - file - cache);
+    json_decref(doc);
+    program_free(&r);
+    r = RUN(NULL, "bench", "load", "-m", MODEL, "-r", "1", "--csv"); /* a folder: nothing is cold */
+    CHECK_CODE(r, 0);
+    CHECK_HAS(r.err, "only a single file");
+    CHECK_INT(count_lines(r.out), 8);
+    CHECK_HAS(r.out, "figure,min,median,max\nwarm_first_token_ms,");
+    program_free(&r);
+    r = RUN(NULL, "bench", "load", "-m", program_file("none.gguf"), "-r", "1");
+    CHECK_CODE(r, 1);
+    CHECK_HAS(r.err, "none.gguf");
+    program_free(&r);
+    r = RUN(NULL, "bench", "load", "-m", "");
+    CHECK_CODE(r, 2);
+    CHECK_HAS(r.err, "--synthetic");
+    program_free(&r);
+}
+
 TEST(bench_ladder_measures_every_rung_at_every_context) {
     const char *svg = program_file("ladder.svg");
     program_run r = RUN(NULL, "bench", "ladder", "--synthetic", "tiny", "-c", "32,128,1000000", "-n", "3", "-o", svg,

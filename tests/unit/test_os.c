@@ -87,6 +87,28 @@ TEST(file_that_is_none) {
     (void)unlink(fifo);
 }
 
+#if !defined(__APPLE__)
+TEST(file_leaves_the_cache_but_for_what_is_mapped) {
+    enum { N = 1 << 20 };
+    static uint8_t data[N];
+    const char    *path = scratch_path("cached");
+    uint64_t       left = 1, pages = 0;
+    sotto_error    err = {0};
+    sotto_file     f;
+    put_file(path, data, N);
+    CHECK_OK(sotto_file_uncache(path, &left, &err), err);
+    CHECK(left <= N); /* all of it where the folder is nothing but memory */
+    CHECK_OK(sotto_file_open(&f, path, true, &err), err);
+    for (size_t i = 0; i < f.size; i += 512) pages += f.data[i];
+    CHECK_INT(pages, 0);
+    CHECK_OK(sotto_file_uncache(path, &left, &err), err);
+    CHECK_INT(left, N);
+    sotto_file_close(&f);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(sotto_file_uncache(scratch_path("none"), &left, &err), SOTTO_NOT_FOUND);
+}
+#endif
+
 TEST(path_join) {
     static const char *const cases[][3] = {
         {"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"/", "b", "/b"}, {"", "b", "b"}, {"a", "", "a/"}};
