@@ -108,7 +108,7 @@ def recognised(segments, rng):
         if not apostrophes:
             text = text.replace("'", "")
         text = re.sub(" +", " ", text)
-        text = misheard(text, rng, p_misheard * (0.7 if copied else 5 if s.slot else 1))
+        text = misheard(text, rng, p_misheard * (0.7 if copied else 8 if s.slot else 1))
         if not copied:
             def disturb(w):
                 r = rng.random()
