@@ -22,9 +22,9 @@ REPLIES = json.loads((HERE / "replies.json").read_text())
 WEIGHTS = {
     "timers.txt": 2.6, "reminders.txt": 3.2, "time.txt": 0.6, "time-dialogues.txt": 2.0, "calculate.txt": 4.5,
     "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 1.9, "lists.txt": 4.5, "memory.txt": 4.0,
-    "list-dialogues.txt": 2.4, "talk.txt": 4.0, "beyond.txt": 5.5, "near.txt": 2.8,
-    "more-beyond.txt": 3.6, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
-    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 3.2,
+    "list-dialogues.txt": 2.4, "talk.txt": 4.0, "beyond.txt": 6.5, "near.txt": 3.2,
+    "more-beyond.txt": 4.2, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
+    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 3.2, "exact.txt": 11.0,
 }
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
@@ -123,7 +123,7 @@ class Maker:
             before = ""
             if isinstance(said, tuple):
                 before, said = said
-            chance = 0.05 if style.spoken else 0.03
+            chance = 0.06 if style.spoken else 0.04
             if slot in RESTARTS and self.rng.random() < chance:
                 wrong, _ = self.fill_once(slot, style, taken)
                 wrong = "".join(wrong)
@@ -156,6 +156,9 @@ class Maker:
                     s.text = s.text.replace(" ", "-")
             if not s.slot and re.search(r"\ban? $", s.text):
                 s.text = re.sub(r"an? $", "an " if VOWEL.match(after.text) else "a ", s.text)
+        for n, space, u in zip(drawn, drawn[1:], drawn[2:]):  # "20C", "500ml"
+            if space.text == " " and n.text[-1:].isdigit() and u.text in slots.ABBREVIATIONS and rng.random() < 0.4:
+                space.text = ""
         for s in drawn:
             before = getattr(s, "before", None)
             if before:

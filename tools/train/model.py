@@ -86,7 +86,8 @@ class Layer(nn.Module):
         a, b = x.chunk(2, -1)
         return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, cos, sin, at=None):
+        """at: the places (of rows and tokens flattened) whose output is wanted; None: all."""
         n, t, _ = x.shape
         c = self.c
         h = self.input_layernorm(x)
@@ -98,7 +99,10 @@ class Layer(nn.Module):
         scores = (q @ k.transpose(-1, -2)).float() * c.head_dim**-0.5  # one KV head serves all, by broadcasting
         scores = scores.masked_fill(torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1), float("-inf"))
         a = scores.softmax(-1).to(COMPUTE) @ v
-        x = x + self.o_proj(a.transpose(1, 2).reshape(n, t, -1))
+        a = a.transpose(1, 2).reshape(n, t, -1)
+        if at is not None:
+            x, a = x.flatten(0, 1)[at], a.flatten(0, 1)[at]
+        x = x + self.o_proj(a)
         h = self.post_attention_layernorm(x)
         return x + self.down_proj(F.gelu(self.gate_proj(h), approximate="tanh") * self.up_proj(h))
 
@@ -117,23 +121,24 @@ class Model(nn.Module):
         self.register_buffer("cos", angle.cos().to(COMPUTE), persistent=False)
         self.register_buffer("sin", angle.sin().to(COMPUTE), persistent=False)
 
-    def hidden(self, ids):
+    def hidden(self, ids, at=None):
         x = (F.embedding(ids, self.embed_tokens.weight) * self.c.hidden_size**0.5).to(COMPUTE)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
-        for layer in self.layers:
+        for layer in self.layers[:-1]:
             x = layer(x, cos, sin)
-        return self.norm(x)
+        return self.norm(self.layers[-1](x, cos, sin, at))
 
     def logits(self, h):
         return F.linear(h, self.embed_tokens.weight.to(h.dtype)).float()
 
-    def loss(self, ids, weights):
-        """Cross entropy of ids[:, 1:], weighted (0: not scored)."""
-        h = self.hidden(ids[:, :-1]).flatten(0, 1)
-        w = weights[:, 1:].flatten()
-        keep = w > 0
-        entropy = F.cross_entropy(self.logits(h[keep]), ids[:, 1:].flatten()[keep], reduction="none")
-        return (entropy * w[keep]).sum() / w.sum()
+    def entropies(self, ids, at):
+        """Cross entropy of ids[:, 1:] at the places `at` of ids[:, :-1] flattened: what comes after each is foretold."""
+        return F.cross_entropy(self.logits(self.hidden(ids[:, :-1], at)), ids[:, 1:].flatten()[at], reduction="none")
+
+    def loss(self, ids, weights, at):
+        """Mean entropy at the places `at`, weighted."""
+        w = weights[:, 1:].flatten()[at]
+        return (self.entropies(ids, at) * w).sum() / w.sum()
 
     def set_fake_q4(self, on):
         for m in self.modules():

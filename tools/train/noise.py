@@ -14,7 +14,7 @@ OPENERS = ("hey", "hi", "hello", "okay", "ok", "so", "alright", "right", "well",
            "hey computer", "computer", "please", "oh", "yeah", "listen", "excuse me", "now", "quick", "hey there",
            "good morning", "yes")
 CLOSERS = ("please", "thanks", "thank you", "for me", "now", "will you", "would you", "ok", "okay", "cheers",
-           "if you can", "if you don't mind", "right now", "real quick", "if possible", "sotto", "for me please",
+           "pls", "plz", "thx", "if you can", "if you don't mind", "right now", "real quick", "if possible", "sotto", "for me please",
            "would you please", "when you get a chance", "asap")
 ASKS = ("can you", "could you", "would you", "will you", "please", "could you please", "can you please", "i want you to",
         "i need you to", "i'd like you to", "go ahead and", "would you mind", "be a dear and", "just", "let's", "you can",
@@ -27,10 +27,11 @@ generate say repeat check let write append include insert jot log schedule wake 
 discard erase wipe empty solve evaluate find switch crank bump bring pop stick chuck throw drop get""".split())
 # What a recogniser writes for what was said: word -> what it may become.
 MISHEARD = {
-    "for": ("four", "fore"), "four": ("for",), "to": ("two", "too"), "two": ("to", "too"), "too": ("to",), "eight": ("ate",),
-    "one": ("won",), "three": ("tree",), "timer": ("time are", "timor", "time her"), "set": ("sat", "said", "sent"),
+    "for": ("four", "fore"), "four": ("for",), "to": ("two", "too"), "two": ("to", "too"), "too": ("to", "two"), "eight": ("ate",),
+    "one": ("won",), "three": ("tree", "free"), "five": ("fife",), "six": ("sex", "sicks", "sick"), "nine": ("mine",),
+    "ten": ("then", "tin"), "lot": ("lots",), "timer": ("time are", "timor", "time her"), "set": ("sat", "said", "sent"),
     "add": ("at", "ad", "had"), "buy": ("by",), "by": ("buy",), "flour": ("flower",), "meat": ("meet",), "meet": ("meat",),
-    "week": ("weak",), "weeks": ("weaks",), "hour": ("our",), "hours": ("ours",), "mail": ("male",), "pears": ("pairs",), "cereal": ("serial",), "steak": ("stake",),
+    "week": ("weak",), "weeks": ("weaks", "week's"), "hour": ("our",), "hours": ("ours",), "mail": ("male",), "pears": ("pairs",), "cereal": ("serial",), "steak": ("stake",),
     "bread": ("bred",), "leeks": ("leaks",), "mussels": ("muscles",), "quarter": ("quarters", "order"), "remind": ("rewind", "re mind"),
     "reminder": ("remainder",), "minutes": ("minute", "minuets"), "list": ("lest", "listen"), "the": ("a", "da"), "a": ("uh", "the"),
     "calculate": ("calculator",), "convert": ("convict",), "time": ("thyme", "tie"), "what's": ("what is", "whats"), "is": ("his",),
@@ -107,7 +108,7 @@ def recognised(segments, rng):
         if not apostrophes:
             text = text.replace("'", "")
         text = re.sub(" +", " ", text)
-        text = misheard(text, rng, p_misheard * (0.7 if copied else 2.5 if s.slot else 1))
+        text = misheard(text, rng, p_misheard * (0.7 if copied else 8 if s.slot else 1))
         if not copied:
             def disturb(w):
                 r = rng.random()
@@ -155,7 +156,7 @@ def typed(segments, rng):
             text = each_word(text, lambda w: w[:1].upper() + w[1:])
         elif kind == "sentence" and k == 0:
             text = text[:1].upper() + text[1:]
-        if s.slot and s.value is None and '"' not in text and rng.random() < 0.03:
+        if s.slot and s.value is None and '"' not in "".join(o.text for o in out[-1:]) + text and rng.random() < 0.06:
             out += [Segment('"'), Segment(text, s.slot, s.value), Segment('"')]
         else:
             out.append(Segment(text, s.slot, s.value))

@@ -105,13 +105,25 @@ def percent(rng):
         rng.randint(1, 100)
 
 
+def big(rng):
+    return rng.randint(10, 999) * rng.choice((10, 50, 100)) if rng.random() < 0.5 else rng.randint(1000, 99999)
+
+
+def tens(rng):
+    return rng.randint(1, 20) * rng.choice((5, 10, 10, 25, 50, 100))
+
+
+def deep(rng):
+    return rng.randint(1, 99999) / 1000
+
+
 def real(rng):
     r = rng.random()
     return num(rng) if r < 0.45 else integer(rng) if r < 0.7 else decimal(rng) if r < 0.97 else -rng.randint(1, 60)
 
 
 NUMBERS = {"num": num, "small": small_int, "int": integer, "dec": decimal, "real": real, "pct": percent,
-           "neg": lambda rng: -rng.randint(1, 100)}
+           "ten": lambda rng: rng.randint(1, 10), "big": big, "tens": tens, "deep": deep, "neg": lambda rng: -rng.randint(1, 100)}
 
 SHORT = {"second": ("s", "sec", "secs"), "minute": ("m", "min", "mins"), "hour": ("h", "hr", "hrs"), "day": ("d",),
          "week": ("wk", "wks")}
@@ -322,11 +334,11 @@ def clock_day(style):
         return part, PARTS[{"tonight": "night"}.get(part, part.split()[-1])]
     if r < 0.5:  # a part of the day settles the half
         part = rng.choice(("morning", "afternoon", "evening"))
-        hour = {"morning": rng.randint(5, 11), "afternoon": rng.randint(1, 5), "evening": rng.randint(5, 10)}[part]
+        hour = {"morning": rng.randint(5, 11), "afternoon": rng.randint(1, 5), "evening": rng.randint(5, 11)}[part]
         minute = rng.choice((0, 0, 0, 15, 30, 45))
         time = clock_words(hour, minute, style)
         half = "am" if part == "morning" else "pm"
-        if rng.random() < 0.25:
+        if rng.random() < 0.4:
             now = "tonight" if part == "evening" else "this " + part
             return rng.choice((f"{now} at {time}", f"at {time} {now}")), hhmm(hour, minute, half)
         return rng.choice((f"{said} {part} at {time}", f"at {time} {said} {part}")), f"{value} {hhmm(hour, minute, half)}"
@@ -374,15 +386,15 @@ UNITS = {
         "kilogram": (["kilogram", "kilo"], None, ["kg", "kgs"]), "tonne": (["tonne", "ton", "metric ton"], None, ["t"]),
         "ounce": (["ounce"], None, ["oz"]), "pound": (["pound"], None, ["lb", "lbs"]), "stone": (["stone"], ["stone", "stones"], ["st"])},
     "volume": {
-        "milliliter": (["milliliter", "millilitre", "mil"], None, ["ml"]), "centiliter": (["centiliter", "centilitre"], None, ["cl"]),
-        "liter": (["liter", "litre"], None, ["l"]), "cubic_meter": (["cubic meter", "cubic metre"], None, ["m3"]),
+        "milliliter": (["milliliter", "millilitre", "mil"], None, ["ml", "ml", "mL"]), "centiliter": (["centiliter", "centilitre"], None, ["cl"]),
+        "liter": (["liter", "litre"], None, ["l", "l", "L"]), "cubic_meter": (["cubic meter", "cubic metre"], None, ["m3"]),
         "teaspoon": (["teaspoon"], None, ["tsp"]), "tablespoon": (["tablespoon"], None, ["tbsp"]), "cup": (["cup"], None, []),
         "pint": (["pint"], None, ["pt"]), "quart": (["quart"], None, ["qt"]), "gallon": (["gallon"], None, ["gal"]),
         "fluid_ounce": (["fluid ounce"], None, ["fl oz"])},
     "temperature": {
-        "celsius": (["celsius", "degrees celsius", "degree celsius", "centigrade", "degrees c"], ["celsius", "degrees celsius", "centigrade", "degrees c"], ["c", "°c"]),
-        "fahrenheit": (["fahrenheit", "degrees fahrenheit", "degree fahrenheit", "degrees f"], ["fahrenheit", "degrees fahrenheit", "degrees f"], ["f", "°f"]),
-        "kelvin": (["kelvin"], ["kelvin", "kelvins", "degrees kelvin"], ["k"])},
+        "celsius": (["celsius", "degrees celsius", "degree celsius", "centigrade", "degrees c"], ["celsius", "degrees celsius", "centigrade", "degrees c"], ["c", "°c", "C", "C", "°C"]),
+        "fahrenheit": (["fahrenheit", "degrees fahrenheit", "degree fahrenheit", "degrees f"], ["fahrenheit", "degrees fahrenheit", "degrees f"], ["f", "°f", "F", "F", "°F"]),
+        "kelvin": (["kelvin"], ["kelvin", "kelvins", "degrees kelvin"], ["k", "K"])},
     "speed": {
         "meter_per_second": (["meter per second", "metre per second"], ["meters per second", "metres per second", "meters a second"], ["m/s"]),
         "kilometer_per_hour": (["kilometer per hour", "kilometre per hour"], ["kilometers per hour", "kilometres per hour", "kilometers an hour", "kilometres an hour"], ["km/h", "kph", "kmh"]),
@@ -403,6 +415,7 @@ UNITS = {
         "terabyte": (["terabyte"], None, ["tb", "TB"]), "kibibyte": (["kibibyte"], None, ["kib"]), "mebibyte": (["mebibyte"], None, ["mib"]),
         "gibibyte": (["gibibyte"], None, ["gib"])},
 }
+ABBREVIATIONS = {a for kind in UNITS.values() for _, _, short in kind.values() for a in short}
 COMMON = {"mile", "kilometer", "meter", "foot", "inch", "centimeter", "pound", "kilogram", "ounce", "gram", "cup", "liter",
           "milliliter", "tablespoon", "teaspoon", "celsius", "fahrenheit", "mile_per_hour", "kilometer_per_hour", "gallon",
           "acre", "hectare", "megabyte", "gigabyte", "hour", "minute", "day", "square_foot", "square_meter"}
@@ -413,7 +426,7 @@ def unit(kind, plural, style, taken):
     names = [n for n in UNITS[kind] if n not in taken]
     name = rng.choices(names, [3 if n in COMMON else 1 for n in names])[0]
     singular, plurals, short = UNITS[kind][name]
-    if short and not style.spoken and rng.random() < 0.25:
+    if short and not style.spoken and rng.random() < (0.4 if style.digits else 0.1):
         return rng.choice(short), name
     if plural:
         return rng.choice(plurals or [s + "s" for s in singular]), name
