@@ -46,7 +46,7 @@ class Clean(Maker):
 
         def fill(slot, name):
             said, value = self.fill_once(slot, style, taken)
-            return Segment(said, name, value)
+            return Segment("".join(said), name, value)  # what is counted ("six", "eggs"), in one
 
         return fill
 
