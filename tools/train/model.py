@@ -133,7 +133,8 @@ class Model(nn.Module):
 
     def entropies(self, ids, at):
         """Cross entropy of ids[:, 1:] at the places `at` of ids[:, :-1] flattened: what comes after each is foretold."""
-        return F.cross_entropy(self.logits(self.hidden(ids[:, :-1], at)), ids[:, 1:].flatten()[at], reduction="none")
+        logits = self.logits(self.hidden(ids[:, :-1], at))
+        return F.cross_entropy(logits, ids[:, 1:].flatten()[at], reduction="none")
 
     def loss(self, ids, weights, at):
         """Mean entropy at the places `at`, weighted."""

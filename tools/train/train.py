@@ -276,8 +276,8 @@ def train(args, rank, world):
         losses.append(loss.item())
         losses_drawn.append(loss_drawn or loss.item())
         if rank == 0 and step % 50 == 0:
-            row = {"step": step, "loss": round(float(np.mean(losses_drawn)), 5), "loss_picked": round(float(np.mean(losses)), 5),
-                   "tokens": tokens, "drawn": drawn,
+            row = {"step": step, "loss": round(float(np.mean(losses_drawn)), 5),
+                   "loss_picked": round(float(np.mean(losses)), 5), "tokens": tokens, "drawn": drawn,
                    "tokens_per_s": round((tokens - tokens_before) / (time.time() - began)), "lr": round(args.lr * scale, 6),
                    "q4": step > q4_from, "queue": queue.qsize()}
             print(json.dumps(row), file=log, flush=True)
