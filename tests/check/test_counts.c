@@ -55,9 +55,9 @@ static const struct bound {
     sotto_dtype dtype;
     double      one, four; /* tokens */
 } bounds[] = {
-    {"avx2", SOTTO_Q4_0, 18, 11},
-    {"avx2", SOTTO_Q4_K, 23, 12},
-    {"avx2", SOTTO_Q6_K, 25, 13},
+    {"avx2", SOTTO_Q4_0, 16, 10},
+    {"avx2", SOTTO_Q4_K, 21, 11},
+    {"avx2", SOTTO_Q6_K, 22, 12.7},
     {"avx2", SOTTO_BF16, 26, 13},
 };
 
