@@ -134,8 +134,8 @@ sotto_status sotto_trie_put(sotto_trie *trie, sotto_str text, int32_t id, sotto_
 /* The merges that a file lists, in the order of their ranks: as many as `count`. The last one of a pair counts. */
 sotto_status sotto_merges_reserve(sotto_tokenizer *t, size_t count, sotto_error *err);
 sotto_status sotto_merges_put(sotto_tokenizer *t, sotto_str left, sotto_str right, sotto_error *err);
-/* The merge of two pieces. What does not give an ordinary piece is none: text that people type must not become a control
- * token. */
+/* The merge of two pieces. What does not give an ordinary piece is none: text that people type must not become a
+ * control token. */
 bool sotto_merges_find(const sotto_tokenizer *t, int32_t left, int32_t right, sotto_merge *out);
 /* The listed merge of a rank; false where it is none, or another one of the same pair counts. */
 bool sotto_merges_at(const sotto_tokenizer *t, size_t rank, sotto_merge *out);
