@@ -84,6 +84,7 @@ static sotto_status read_pieces(sotto_tokenizer *t, const sotto_gguf *g, sotto_e
     if (types && sotto_gguf_count(types) != n)
         return sotto_fail(err, SOTTO_FORMAT, "there are %zu token types for %zu tokens", sotto_gguf_count(types),
                           n);
+    SOTTO_TRY(sotto_vocab_reserve(t, n, err));
     lend(&t->texts, tokens);
     for (size_t i = 0; i < n; i++) {
         sotto_str text = {"", 0};

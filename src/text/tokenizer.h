@@ -119,6 +119,8 @@ struct sotto_tokenizer {
 /* Ids must be below `id_limit`, which a reader derives from the size of its file, so that memory stays in
  * proportion to it. A second piece of the same id is refused. */
 sotto_tokenizer *sotto_tokenizer_new(size_t id_limit);
+/* Room for as many pieces at once. */
+sotto_status sotto_vocab_reserve(sotto_tokenizer *t, size_t count, sotto_error *err);
 sotto_status sotto_vocab_put(sotto_tokenizer *t, int64_t id, sotto_str text, sotto_token_type type, float score,
                              sotto_error *err);
 /* Give an existing token another type, keeping its other flags. */

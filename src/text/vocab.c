@@ -96,14 +96,24 @@ static bool grow_array(void *array, size_t old_count, size_t count, size_t size)
     return true;
 }
 
-static bool grow_vocab(sotto_tokenizer *t, int32_t need) {
-    if (need <= t->cap_vocab) return true;
-    size_t old = (size_t)t->cap_vocab, cap = SOTTO_MAX((size_t)need, old + old / 2 + 64);
+static bool set_cap_vocab(sotto_tokenizer *t, size_t cap) {
+    size_t old = (size_t)t->cap_vocab;
     if (!grow_array(&t->pieces, old, cap, sizeof *t->pieces)) return false;
     if (!grow_array(&t->flags, old, cap, sizeof *t->flags)) return false;
     if (!grow_array(&t->scores, old, cap, sizeof *t->scores)) return false;
     t->cap_vocab = (int32_t)cap;
     return true;
+}
+
+static bool grow_vocab(sotto_tokenizer *t, int32_t need) {
+    size_t old = (size_t)t->cap_vocab;
+    return need <= t->cap_vocab || set_cap_vocab(t, SOTTO_MAX((size_t)need, old + old / 2 + 64));
+}
+
+sotto_status sotto_vocab_reserve(sotto_tokenizer *t, size_t count, sotto_error *err) {
+    count = SOTTO_MIN(count, (size_t)t->id_limit);
+    if (count <= (size_t)t->cap_vocab || set_cap_vocab(t, count)) return SOTTO_OK;
+    return sotto_fail_memory(err, "the vocabulary");
 }
 
 sotto_status sotto_vocab_put(sotto_tokenizer *t, int64_t id, sotto_str text, sotto_token_type type, float score,
