@@ -59,17 +59,17 @@ static struct sotto_bpe_pair heap_pop(sotto_bpe *b) {
 }
 
 static bool push_pair(sotto_bpe *b, const sotto_tokenizer *t, int32_t at) {
+    sotto_merge m;
     if (at < 0 || b->symbols[at].next < 0) return true;
-    const sotto_merge *m = sotto_merges_find(t, b->symbols[at].id, b->symbols[b->symbols[at].next].id);
-    return !m || heap_push(b, (struct sotto_bpe_pair){(uint64_t)m->rank << 32 | (uint32_t)at, m->result});
+    if (!sotto_merges_find(t, b->symbols[at].id, b->symbols[b->symbols[at].next].id, &m)) return true;
+    return heap_push(b, (struct sotto_bpe_pair){(uint64_t)m.rank << 32 | (uint32_t)at, m.result});
 }
 
-/* A pair that was queued may be gone; it is still good if what stands there now merges to the same piece. */
+/* A pair that was queued may be gone. Symbols only grow: it is there as long as the two are as long as their result. */
 static bool still_there(const sotto_bpe *b, const sotto_tokenizer *t, int32_t at, int32_t result) {
     const struct sotto_bpe_symbol *s = &b->symbols[at];
     if (s->id < 0 || s->next < 0) return false;
-    const sotto_merge *m = sotto_merges_find(t, s->id, b->symbols[s->next].id);
-    return m && m->result == result;
+    return t->pieces[s->id].n + t->pieces[b->symbols[s->next].id].n == t->pieces[result].n;
 }
 
 static bool merge_all(sotto_bpe *b, const sotto_tokenizer *t, size_t n) {

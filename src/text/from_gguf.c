@@ -67,6 +67,13 @@ static sotto_status choose_model(sotto_tokenizer *t, const sotto_gguf *g, sotto_
     return SOTTO_OK;
 }
 
+/* The texts of a list stay where they are, in the file. */
+static void lend(sotto_texts *texts, const sotto_gguf_value *list) {
+    sotto_str first;
+    texts->lent = sotto_gguf_item_str(list, 0, &first);
+    if (texts->lent) texts->base = first.p;
+}
+
 static sotto_status read_pieces(sotto_tokenizer *t, const sotto_gguf *g, sotto_error *err) {
     const sotto_gguf_value *tokens = key(g, "tokens"), *scores = key(g, "scores"), *types = key(g, "token_type");
     size_t                  n = sotto_gguf_count(tokens);
@@ -77,6 +84,8 @@ static sotto_status read_pieces(sotto_tokenizer *t, const sotto_gguf *g, sotto_e
     if (types && sotto_gguf_count(types) != n)
         return sotto_fail(err, SOTTO_FORMAT, "there are %zu token types for %zu tokens", sotto_gguf_count(types),
                           n);
+    SOTTO_TRY(sotto_vocab_reserve(t, n, err));
+    lend(&t->texts, tokens);
     for (size_t i = 0; i < n; i++) {
         sotto_str text = {"", 0};
         double    score = 0.0;
@@ -99,6 +108,7 @@ static sotto_status read_merges(sotto_tokenizer *t, const sotto_gguf *g, sotto_e
     if (!sotto_gguf_is_array(merges) || n > UINT32_MAX)
         return sotto_fail(err, SOTTO_FORMAT, "the tokenizer has no list of merges (tokenizer.ggml.merges)");
     SOTTO_TRY(sotto_merges_reserve(t, n, err));
+    lend(&t->merge_texts, merges);
     for (size_t i = 0; i < n; i++) {
         sotto_str merge;
         if (!sotto_gguf_item_str(merges, i, &merge))
@@ -107,7 +117,7 @@ static sotto_status read_merges(sotto_tokenizer *t, const sotto_gguf *g, sotto_e
         if (!space) return sotto_fail(err, SOTTO_FORMAT, "merge %zu is not two pieces with a space between", i);
         sotto_str left = {merge.p, (size_t)(space - merge.p)};
         sotto_str right = {space + 1, merge.n - left.n - 1};
-        SOTTO_TRY(sotto_merges_put_texts(t, left, right, (uint32_t)i, false, err));
+        SOTTO_TRY(sotto_merges_put(t, left, right, err));
     }
     return SOTTO_OK;
 }
@@ -157,7 +167,8 @@ static sotto_status read_all(sotto_tokenizer *t, const sotto_gguf *g, sotto_erro
         if (type == SOTTO_TOKEN_CONTROL || type == SOTTO_TOKEN_UNKNOWN || type == SOTTO_TOKEN_USER_DEFINED)
             SOTTO_TRY(sotto_trie_put(&t->raw, sotto_tokenizer_piece(t, id), id, err));
     }
-    return sotto_tokenizer_finish(t, err);
+    sotto_tokenizer_finish(t);
+    return SOTTO_OK;
 }
 
 sotto_status sotto_tokenizer_from_gguf(sotto_tokenizer **out, const sotto_gguf *g, sotto_error *err) {

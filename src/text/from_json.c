@@ -3,6 +3,8 @@
  * recognised and become fields of the recipe, any other is refused by its name rather than passed over. */
 #include "text/tokenizer.h"
 
+#include <stdlib.h>
+
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
@@ -158,20 +160,22 @@ static sotto_status put_piece(void *arg, sotto_str text, int64_t id, sotto_error
     return sotto_vocab_put(t, id, text, byte ? SOTTO_TOKEN_BYTE : SOTTO_TOKEN_NORMAL, 0.0f, err);
 }
 
-typedef struct merge_list {
-    sotto_tokenizer *t;
-    uint32_t         n;
-} merge_list;
-
 static sotto_status count_merge(void *arg, sotto_str left, sotto_str right, sotto_error *err) {
     (void)left, (void)right, (void)err;
-    ((merge_list *)arg)->n++;
+    ++*(size_t *)arg;
     return SOTTO_OK;
 }
 
 static sotto_status put_merge(void *arg, sotto_str left, sotto_str right, sotto_error *err) {
-    merge_list *m = arg;
-    return sotto_merges_put_texts(m->t, left, right, m->n++, true, err);
+    sotto_tokenizer *t = arg;
+    uint64_t         hash = sotto_texts_hash(left, right);
+    if (sotto_vocab_find(t, left) >= 0 && sotto_vocab_find(t, right) >= 0 &&
+        sotto_vocab_find_joined(t, hash, left, right) >= 0)
+        return sotto_merges_put(t, left, right, err);
+    return sotto_fail(err, SOTTO_FORMAT,
+                      "merge %zu, \"%.*s\" with \"%.*s\", is of or gives a piece that is not in the vocabulary",
+                      t->n_merges, (int)SOTTO_MIN(left.n, (size_t)60), left.p, (int)SOTTO_MIN(right.n, (size_t)60),
+                      right.p);
 }
 
 static sotto_status read_model(sotto_tokenizer *t, const json_t *model, const sotto_json_cut *cut,
@@ -264,33 +268,29 @@ static void read_post_processor(sotto_tokenizer *t, const json_t *step, int dept
 
 /* Scores that order the pieces as the merges do, for a GGUF file: 0, -1, -2, ... in the order in which merges first
  * give a piece, then single characters. These are SentencePiece's own numbers, as it counts the same way. */
-static void score_by(sotto_tokenizer *t, int32_t *of_rank, size_t n_ranks, bool *scored) {
+static void score_by(sotto_tokenizer *t, bool *scored) {
     float next = 0.0f;
-    for (size_t i = 0; i < t->cap_merges; i++)
-        if (t->merges[i].left >= 0) of_rank[t->merges[i].rank] = t->merges[i].result + 1;
-    for (size_t i = 0; i < n_ranks + (size_t)t->n_vocab; i++) {
-        int32_t id = i < n_ranks ? of_rank[i] - 1 : (int32_t)(i - n_ranks);
-        if (id < 0 || scored[id]) continue;
-        int type = t->flags[id] & SOTTO_TOKEN_TYPE_MASK;
-        if (type == SOTTO_TOKEN_NORMAL) t->scores[id] = next--;
-        if (type == SOTTO_TOKEN_USER_DEFINED) t->scores[id] = -1000.0f; /* as llama.cpp's converter has them */
-        scored[id] = true;
+    for (size_t i = 0; i < t->n_merges + (size_t)t->n_vocab; i++) {
+        sotto_merge m = {.result = (int32_t)(i - t->n_merges)};
+        if ((i < t->n_merges && !sotto_merges_at(t, i, &m)) || scored[m.result]) continue;
+        int type = t->flags[m.result] & SOTTO_TOKEN_TYPE_MASK;
+        if (type == SOTTO_TOKEN_NORMAL) t->scores[m.result] = next--;
+        if (type == SOTTO_TOKEN_USER_DEFINED) t->scores[m.result] = -1000.0f; /* as llama.cpp's converter has them */
+        scored[m.result] = true;
     }
 }
 
-static sotto_status make_scores(sotto_tokenizer *t, size_t n_ranks, sotto_error *err) {
-    sotto_arena arena = {0};
-    int32_t    *of_rank = sotto_arena_array(&arena, n_ranks, sizeof *of_rank);
-    bool       *scored = sotto_arena_array(&arena, (size_t)t->n_vocab, sizeof *scored);
-    bool        ok = of_rank && scored;
-    if (ok) score_by(t, of_rank, n_ranks, scored);
-    sotto_arena_free(&arena);
-    return ok ? SOTTO_OK : sotto_fail_memory(err, "the scores of the vocabulary");
+static sotto_status make_scores(sotto_tokenizer *t, sotto_error *err) {
+    bool *scored = calloc((size_t)t->n_vocab + 1, sizeof *scored);
+    if (!scored) return sotto_fail_memory(err, "the scores of the vocabulary");
+    score_by(t, scored);
+    free(scored);
+    return SOTTO_OK;
 }
 
 static sotto_status read_all(sotto_tokenizer *t, const sotto_json_cut *cut, sotto_error *err) {
     pre_steps     pre = {0};
-    merge_list    list = {.t = t};
+    size_t        n_merges = 0;
     const json_t *model = json_object_get(cut->rest, "model");
     SOTTO_TRY(read_model(t, model, cut, err));
     SOTTO_TRY(add_normalizer(t, json_object_get(cut->rest, "normalizer"), 0, err));
@@ -300,12 +300,11 @@ static sotto_status read_all(sotto_tokenizer *t, const sotto_json_cut *cut, sott
     SOTTO_TRY(add_tokens(t, json_object_get(cut->rest, "added_tokens"), err));
     t->unk = sotto_vocab_find(t, sotto_str_from(text_of(model, "unk_token")));
     sotto_vocab_correct_types(t);
-    SOTTO_TRY(sotto_json_each_merge(cut->merges, count_merge, &list, err));
-    SOTTO_TRY(sotto_merges_reserve(t, list.n, err));
-    list.n = 0;
-    SOTTO_TRY(sotto_json_each_merge(cut->merges, put_merge, &list, err));
+    SOTTO_TRY(sotto_json_each_merge(cut->merges, count_merge, &n_merges, err));
+    SOTTO_TRY(sotto_merges_reserve(t, n_merges, err));
+    SOTTO_TRY(sotto_json_each_merge(cut->merges, put_merge, t, err));
     read_post_processor(t, json_object_get(cut->rest, "post_processor"), 0);
-    return t->space_marker ? make_scores(t, list.n, err) : SOTTO_OK;
+    return t->space_marker ? make_scores(t, err) : SOTTO_OK;
 }
 
 sotto_status sotto_tokenizer_from_json(sotto_tokenizer **out, sotto_str text, sotto_error *err) {

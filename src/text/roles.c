@@ -163,28 +163,11 @@ static void find_byte_tokens(sotto_tokenizer *t) {
     }
 }
 
-/* A marker after something else: such a piece goes over the border of a word. */
-static bool has_inner_marker(sotto_str s) {
-    const size_t marker = sizeof SOTTO_SPACE_MARKER - 1;
-    bool         after_other = false;
-    for (size_t i = 0; i < s.n;) {
-        bool here = s.n - i >= marker && memcmp(s.p + i, SOTTO_SPACE_MARKER, marker) == 0;
-        if (here && after_other) return true;
-        after_other = !here;
-        i += here ? marker : 1;
-    }
-    return false;
-}
-
-sotto_status sotto_tokenizer_finish(sotto_tokenizer *t, sotto_error *err) {
+void sotto_tokenizer_finish(sotto_tokenizer *t) {
     sotto_vocab_correct_types(t);
-    if (t->has_scores) SOTTO_TRY(sotto_merges_from_scores(t, err));
     find_byte_tokens(t);
     mark_ends(t);
     if (t->bos < 0) t->add_bos = false;
-    t->words_apart = t->space_marker && sotto_vocab_find(t, sotto_str_from(SOTTO_SPACE_MARKER)) >= 0;
-    for (size_t i = 0; i < t->cap_merges && t->words_apart; i++)
-        if (t->merges[i].left >= 0 && has_inner_marker(sotto_tokenizer_piece(t, t->merges[i].result)))
-            t->words_apart = false;
-    return SOTTO_OK;
+    t->words_apart = t->space_marker && sotto_vocab_find(t, sotto_str_from(SOTTO_SPACE_MARKER)) >= 0 &&
+                     !sotto_merges_join_words(t);
 }

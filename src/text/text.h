@@ -26,7 +26,8 @@ typedef enum sotto_token_type { /* numbering of GGUF's tokenizer.ggml.token_type
     SOTTO_TOKEN_BYTE
 } sotto_token_type;
 
-/* From what the checkpoint has: a GGUF's tokenizer.* keys, or tokenizer.json, else tokenizer.model, in the folder. */
+/* From what the checkpoint has: a GGUF's tokenizer.* keys, or tokenizer.json, else tokenizer.model, in the folder. A
+ * GGUF's texts stay in the file: close the tokenizer before the checkpoint. */
 sotto_status sotto_tokenizer_open(sotto_tokenizer **out, const sotto_checkpoint *c, sotto_error *err);
 void         sotto_tokenizer_close(sotto_tokenizer *t);
 

@@ -103,25 +103,16 @@ static sotto_str merge_text(const sotto_tokenizer *t, const sotto_merge *m, sott
     return (sotto_str){text, scratch->len};
 }
 
-static int by_rank(const void *a, const void *b) {
-    const sotto_merge *const *x = a, *const *y = b;
-    return ((*x)->rank > (*y)->rank) - ((*x)->rank < (*y)->rank);
-}
-
 static sotto_status put_merges(const sotto_tokenizer *t, int32_t n_vocab, sotto_gguf_writer *w,
                                sotto_arena *arena, sotto_error *err) {
-    size_t              n = 0;
-    const sotto_merge **order = sotto_arena_array(arena, t->n_merges, sizeof *order);
-    sotto_str          *texts = sotto_arena_array(arena, t->n_merges, sizeof *texts);
-    sotto_buf           scratch = {0};
-    if (!order || !texts) return sotto_fail_memory(err, "the tokenizer's merges");
-    for (size_t i = 0; i < t->cap_merges; i++) {
-        const sotto_merge *m = &t->merges[i];
-        if (m->left >= 0 && m->left < n_vocab && m->right < n_vocab && m->result < n_vocab) order[n++] = m;
-    }
-    qsort(order, n, sizeof *order, by_rank);
-    bool ok = true;
-    for (size_t i = 0; i < n && ok; i++) ok = (texts[i] = merge_text(t, order[i], &scratch, arena)).p != NULL;
+    size_t      n = 0;
+    sotto_str  *texts = sotto_arena_array(arena, t->n_merges, sizeof *texts);
+    sotto_buf   scratch = {0};
+    sotto_merge m;
+    bool        ok = texts != NULL;
+    for (size_t i = 0; i < t->n_merges && ok; i++)
+        if (sotto_merges_at(t, i, &m) && m.left < n_vocab && m.right < n_vocab && m.result < n_vocab)
+            ok = (texts[n++] = merge_text(t, &m, &scratch, arena)).p != NULL;
     sotto_buf_free(&scratch);
     return ok ? sotto_gguf_put_str_array(w, "tokenizer.ggml.merges", texts, n, err)
               : sotto_fail_memory(err, "the tokenizer's merges");

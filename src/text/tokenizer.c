@@ -25,7 +25,8 @@ static sotto_status complete(sotto_tokenizer *t, bool from_model, const json_t *
         SOTTO_TRY(recognise_controls(t, err));
     }
     sotto_roles_from_json(t, tokenizer_config, generation_config, config);
-    return sotto_tokenizer_finish(t, err);
+    sotto_tokenizer_finish(t);
+    return SOTTO_OK;
 }
 
 sotto_status sotto_tokenizer_from_texts(sotto_tokenizer **out, sotto_str tokenizer_json,
@@ -93,7 +94,7 @@ sotto_token_type sotto_tokenizer_type(const sotto_tokenizer *t, int32_t id) {
 
 sotto_str sotto_tokenizer_piece(const sotto_tokenizer *t, int32_t id) {
     if (id < 0 || id >= t->n_vocab || !t->flags[id]) return (sotto_str){"", 0};
-    return (sotto_str){t->text.data + t->pieces[id].start, t->pieces[id].n};
+    return (sotto_str){t->texts.base + t->pieces[id].start, t->pieces[id].n};
 }
 
 int32_t sotto_tokenizer_find(const sotto_tokenizer *t, const char *piece) {

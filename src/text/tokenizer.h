@@ -1,7 +1,8 @@
 /* tokenizer: what the readers of tokenizer files fill in, and what encoding and decoding work on. Internal.
  *
- * Every kind of file ends in the same few tables: pieces, merges keyed by a pair of ids, tries of the tokens
- * that are recognised in text, and a recipe of small steps around the merging. So there is one encoder. */
+ * Every kind of file ends in the same few tables: pieces and their index, merges where a file lists them, tries of the
+ * tokens that are recognised in text, and a recipe of small steps around the merging. So there is one encoder. A model
+ * is opened far more often than all of its vocabulary is met: the tables are filled in one pass over the file. */
 #ifndef SOTTO_TEXT_TOKENIZER_H
 #define SOTTO_TEXT_TOKENIZER_H
 
@@ -34,12 +35,33 @@ typedef enum sotto_prefix {
 enum { SOTTO_TOKEN_TYPE_MASK = 7, SOTTO_TOKEN_EOG = 8, SOTTO_TOKEN_LSTRIP = 16, SOTTO_TOKEN_RSTRIP = 32 };
 
 typedef struct sotto_piece {
-    uint32_t start, n; /* in `text` */
+    uint32_t start, n; /* in the texts that it belongs to */
 } sotto_piece;
 
+/* Texts by where they lie: copied one after the other, or lent by a file that outlives them. */
+typedef struct sotto_texts {
+    const char *base;
+    sotto_buf   own; /* what base points to, unless `lent` */
+    bool        lent;
+} sotto_texts;
+/* False: out of memory, or more than 4 GiB from the base. */
+bool     sotto_texts_keep(sotto_texts *s, sotto_str text, sotto_piece *out);
+/* Of the two put together; seeded per process, as sotto_map's. */
+uint64_t sotto_texts_hash(sotto_str left, sotto_str right);
+
+/* A slot of an index of texts, open addressing. The tag, other bits of the hash than those that give the place, spares
+ * a look at nearly every text but the one that is meant. */
+typedef struct sotto_text_slot {
+    uint32_t tag, number; /* number: of the entry, from 1 on; 0: empty */
+} sotto_text_slot;
+
+typedef struct sotto_merge_text {
+    sotto_piece left, right;
+} sotto_merge_text;
+
 typedef struct sotto_merge {
-    int32_t  left, right; /* left < 0: the slot is empty */
-    uint32_t rank;        /* lower goes first */
+    int32_t  left, right;
+    uint32_t rank; /* lower goes first */
     int32_t  result;
 } sotto_merge;
 
@@ -57,17 +79,20 @@ typedef struct sotto_trie {
 
 struct sotto_tokenizer {
     /* pieces */
-    sotto_buf    text; /* all pieces, one after the other */
-    sotto_piece *pieces;
-    uint8_t     *flags; /* 0: no such token (a hole in the numbering) */
-    float       *scores;
-    int32_t      n_vocab, cap_vocab, id_limit;
-    uint32_t    *index; /* open addressing: id + 1, 0 is empty */
-    size_t       cap_index;
-    size_t       longest; /* bytes of the longest piece */
-    /* merges, open addressing by (left, right) */
-    sotto_merge *merges;
-    size_t       n_merges, cap_merges;
+    sotto_texts      texts;
+    sotto_piece     *pieces;
+    uint8_t         *flags; /* 0: no such token (a hole in the numbering) */
+    float           *scores;
+    int32_t          n_vocab, cap_vocab, id_limit;
+    sotto_text_slot *index;
+    size_t           cap_index;
+    size_t           longest; /* bytes of the longest piece */
+    /* the merges that a file lists, by rank */
+    sotto_texts       merge_texts;
+    sotto_merge_text *merges;
+    size_t            n_merges, cap_merges;
+    sotto_text_slot  *merge_index;
+    size_t            cap_merge_index;
     /* tokens recognised in the text as it is, and in the text as normalised */
     sotto_trie raw, normalised;
     /* the recipe */
@@ -80,7 +105,7 @@ struct sotto_tokenizer {
     bool         ignore_merges; /* a whole pre-token that is a piece is taken as it is */
     sotto_prefix prefix;
     sotto_split  split;
-    bool         words_apart; /* no merge result has a marker inside: words can be merged one by one */
+    bool         words_apart; /* no merge joins words: they can be merged one by one */
     const char  *pre;         /* GGUF's name of the split */
     int32_t      byte_ids[256];
     int32_t      unk, bos, eos, pad;
@@ -94,32 +119,38 @@ struct sotto_tokenizer {
 /* Ids must be below `id_limit`, which a reader derives from the size of its file, so that memory stays in
  * proportion to it. A second piece of the same id is refused. */
 sotto_tokenizer *sotto_tokenizer_new(size_t id_limit);
+/* Room for as many pieces at once. */
+sotto_status sotto_vocab_reserve(sotto_tokenizer *t, size_t count, sotto_error *err);
 sotto_status sotto_vocab_put(sotto_tokenizer *t, int64_t id, sotto_str text, sotto_token_type type, float score,
                              sotto_error *err);
 /* Give an existing token another type, keeping its other flags. */
 void         sotto_vocab_retype(sotto_tokenizer *t, int32_t id, sotto_token_type type);
 sotto_status sotto_vocab_index(sotto_tokenizer *t, bool unique, sotto_error *err);
 int32_t      sotto_vocab_find(const sotto_tokenizer *t, sotto_str text);
+/* The piece that two texts together are; `hash` is theirs. */
+int32_t      sotto_vocab_find_joined(const sotto_tokenizer *t, uint64_t hash, sotto_str left, sotto_str right);
 sotto_status sotto_trie_put(sotto_trie *trie, sotto_str text, int32_t id, sotto_error *err);
 
+/* ---- merges (merges.c) --------------------------------------------------------------------------------- */
+
+/* The merges that a file lists, in the order of their ranks: as many as `count`. The last one of a pair counts. */
 sotto_status sotto_merges_reserve(sotto_tokenizer *t, size_t count, sotto_error *err);
-/* The last one given for a pair counts. What does not give an ordinary piece is left out: text that people type
- * must not become a control token. */
-void sotto_merges_put(sotto_tokenizer *t, int32_t left, int32_t right, uint32_t rank, int32_t result);
-const sotto_merge *sotto_merges_find(const sotto_tokenizer *t, int32_t left, int32_t right);
-/* All the ways to cut every piece in two pieces, ranked by the piece's score. */
-sotto_status sotto_merges_from_scores(sotto_tokenizer *t, sotto_error *err);
-/* Add "left" + "right" by rank; pieces that are missing are `strict` errors or ignored. */
-sotto_status sotto_merges_put_texts(sotto_tokenizer *t, sotto_str left, sotto_str right, uint32_t rank,
-                                    bool strict, sotto_error *err);
+sotto_status sotto_merges_put(sotto_tokenizer *t, sotto_str left, sotto_str right, sotto_error *err);
+/* The merge of two pieces. What does not give an ordinary piece is none: text that people type must not become a
+ * control token. */
+bool sotto_merges_find(const sotto_tokenizer *t, int32_t left, int32_t right, sotto_merge *out);
+/* The listed merge of a rank; false where it is none, or another one of the same pair counts. */
+bool sotto_merges_at(const sotto_tokenizer *t, size_t rank, sotto_merge *out);
+/* Whether a merge gives a piece with a space marker inside. */
+bool sotto_merges_join_words(const sotto_tokenizer *t);
 
 /* ---- after reading (roles.c) --------------------------------------------------------------------------- */
 
 /* Types that files get wrong: the marks of a conversation are control tokens whatever a file calls them. Done
  * before merges are put, as no merge may give a control token. */
 void sotto_vocab_correct_types(sotto_tokenizer *t);
-/* Mark what ends a generation, look up byte tokens, make the merges of a tokenizer that has scores. */
-sotto_status sotto_tokenizer_finish(sotto_tokenizer *t, sotto_error *err);
+/* Mark what ends a generation, look up byte tokens, see whether words can be merged one by one. */
+void sotto_tokenizer_finish(sotto_tokenizer *t);
 /* What tokenizer_config.json, generation_config.json and config.json (each may be NULL) say of BOS and EOS. */
 void sotto_roles_from_json(sotto_tokenizer *t, const json_t *tokenizer_config, const json_t *generation_config,
                            const json_t *config);

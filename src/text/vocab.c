@@ -1,12 +1,64 @@
-/* The tables of a tokenizer: pieces and their index, merges, and tries of the tokens recognised in text. */
+/* The tables of a tokenizer: pieces and their index, and tries of the tokens recognised in text. */
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
+
+/* ---- texts --------------------------------------------------------------------------------------------- */
+
+bool sotto_texts_keep(sotto_texts *s, sotto_str text, sotto_piece *out) {
+    size_t start = s->lent ? (size_t)(text.p - s->base) : s->own.len;
+    if (start >= UINT32_MAX || text.n >= UINT32_MAX) return false;
+    if (!s->lent && !sotto_buf_append(&s->own, text.p, text.n)) return false;
+    if (!s->lent) s->base = s->own.data;
+    *out = (sotto_piece){(uint32_t)start, (uint32_t)text.n};
+    return true;
+}
 
 /* Keeps a file from choosing its collisions: the address differs from run to run (ASLR). */
 static uint64_t seed(void) {
     static const char here;
     return (uint64_t)(uintptr_t)&here * 0x9e3779b97f4a7c15u;
+}
+
+/* Multiplication carries a change upwards, the shift brings it down again. */
+static uint64_t mix(uint64_t h, uint64_t word) {
+    h = (h ^ word) * 0x9fb21c651e98df25u;
+    return h ^ h >> 32;
+}
+
+/* The n < 8 bytes at p as the low bytes of a word: by loads that overlap, of which none leaves the text. */
+static uint64_t load_few(const char *p, size_t n) {
+    if (n == 0) return 0;
+    if (n < 4) {
+        const unsigned char *u = (const unsigned char *)p;
+        return (uint64_t)u[0] | (uint64_t)u[n / 2] << 8 * (n / 2) | (uint64_t)u[n - 1] << 8 * (n - 1);
+    }
+    uint32_t first, last;
+    memcpy(&first, p, sizeof first);
+    memcpy(&last, p + n - sizeof last, sizeof last);
+    return first | (uint64_t)last << 8 * (n - sizeof last);
+}
+
+/* By words of eight bytes, wherever the border between the two texts is. */
+uint64_t sotto_texts_hash(sotto_str left, sotto_str right) {
+    uint64_t h = seed(), word, rest;
+    size_t   n = left.n + right.n;
+    for (; left.n >= sizeof word; left.p += sizeof word, left.n -= sizeof word) {
+        memcpy(&word, left.p, sizeof word);
+        h = mix(h, word);
+    }
+    rest = load_few(left.p, left.n);
+    if (left.n && left.n + right.n >= sizeof word) {
+        size_t more = sizeof word - left.n;
+        h = mix(h, rest | load_few(right.p, more) << 8 * left.n);
+        rest = 0, left.n = 0;
+        right = (sotto_str){right.p + more, right.n - more};
+    }
+    for (; right.n >= sizeof word; right.p += sizeof word, right.n -= sizeof word) {
+        memcpy(&word, right.p, sizeof word);
+        h = mix(h, word);
+    }
+    return mix(mix(h, rest | load_few(right.p, right.n) << 8 * left.n), n);
 }
 
 /* ---- pieces -------------------------------------------------------------------------------------------- */
@@ -15,7 +67,6 @@ sotto_tokenizer *sotto_tokenizer_new(size_t id_limit) {
     sotto_tokenizer *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     t->id_limit = (int32_t)SOTTO_MIN(id_limit, (size_t)1 << 24);
-    t->text.max = UINT32_MAX - 1;
     t->unk = t->bos = t->eos = t->pad = -1;
     for (size_t i = 0; i < 256; i++) t->byte_ids[i] = -1;
     return t;
@@ -23,12 +74,14 @@ sotto_tokenizer *sotto_tokenizer_new(size_t id_limit) {
 
 void sotto_tokenizer_close(sotto_tokenizer *t) {
     if (!t) return;
-    sotto_buf_free(&t->text);
+    sotto_buf_free(&t->texts.own);
+    sotto_buf_free(&t->merge_texts.own);
     free(t->pieces);
     free(t->flags);
     free(t->scores);
     free(t->index);
     free(t->merges);
+    free(t->merge_index);
     free(t->raw.nodes);
     free(t->normalised.nodes);
     free(t);
@@ -43,14 +96,24 @@ static bool grow_array(void *array, size_t old_count, size_t count, size_t size)
     return true;
 }
 
-static bool grow_vocab(sotto_tokenizer *t, int32_t need) {
-    if (need <= t->cap_vocab) return true;
-    size_t old = (size_t)t->cap_vocab, cap = SOTTO_MAX((size_t)need, old + old / 2 + 64);
+static bool set_cap_vocab(sotto_tokenizer *t, size_t cap) {
+    size_t old = (size_t)t->cap_vocab;
     if (!grow_array(&t->pieces, old, cap, sizeof *t->pieces)) return false;
     if (!grow_array(&t->flags, old, cap, sizeof *t->flags)) return false;
     if (!grow_array(&t->scores, old, cap, sizeof *t->scores)) return false;
     t->cap_vocab = (int32_t)cap;
     return true;
+}
+
+static bool grow_vocab(sotto_tokenizer *t, int32_t need) {
+    size_t old = (size_t)t->cap_vocab;
+    return need <= t->cap_vocab || set_cap_vocab(t, SOTTO_MAX((size_t)need, old + old / 2 + 64));
+}
+
+sotto_status sotto_vocab_reserve(sotto_tokenizer *t, size_t count, sotto_error *err) {
+    count = SOTTO_MIN(count, (size_t)t->id_limit);
+    if (count <= (size_t)t->cap_vocab || set_cap_vocab(t, count)) return SOTTO_OK;
+    return sotto_fail_memory(err, "the vocabulary");
 }
 
 sotto_status sotto_vocab_put(sotto_tokenizer *t, int64_t id, sotto_str text, sotto_token_type type, float score,
@@ -64,8 +127,7 @@ sotto_status sotto_vocab_put(sotto_tokenizer *t, int64_t id, sotto_str text, sot
         return sotto_fail(err, SOTTO_FORMAT, "the score of token %lld is not a number", (long long)id);
     if (!grow_vocab(t, (int32_t)id + 1)) return sotto_fail_memory(err, "the vocabulary");
     if (t->flags[id]) return sotto_fail(err, SOTTO_FORMAT, "token id %lld is given twice", (long long)id);
-    t->pieces[id] = (sotto_piece){(uint32_t)t->text.len, (uint32_t)text.n};
-    if (!sotto_buf_append(&t->text, text.p, text.n)) return sotto_fail_memory(err, "the vocabulary");
+    if (!sotto_texts_keep(&t->texts, text, &t->pieces[id])) return sotto_fail_memory(err, "the vocabulary");
     t->flags[id] = (uint8_t)type;
     t->scores[id] = score;
     t->n_vocab = SOTTO_MAX(t->n_vocab, (int32_t)id + 1);
@@ -77,21 +139,34 @@ void sotto_vocab_retype(sotto_tokenizer *t, int32_t id, sotto_token_type type) {
     t->flags[id] = (uint8_t)((t->flags[id] & ~SOTTO_TOKEN_TYPE_MASK) | (int)type);
 }
 
-/* The slot that holds the text, or the empty one where it belongs. */
-static uint32_t *index_slot(const sotto_tokenizer *t, sotto_str text) {
-    size_t i = (size_t)sotto_hash(text.p, text.n, seed()) & (t->cap_index - 1);
-    while (t->index[i] && !sotto_str_eq(sotto_tokenizer_piece(t, (int32_t)(t->index[i] - 1)), text))
-        i = (i + 1) & (t->cap_index - 1);
-    return &t->index[i];
+/* The slot that holds left + right, or the empty one where it belongs. */
+static sotto_text_slot *index_slot(const sotto_tokenizer *t, uint64_t hash, sotto_str left, sotto_str right) {
+    const size_t   mask = t->cap_index - 1;
+    const uint32_t tag = (uint32_t)(hash >> 32);
+    for (size_t i = (size_t)hash & mask;; i = (i + 1) & mask) {
+        sotto_text_slot *slot = &t->index[i];
+        if (!slot->number) return slot;
+        if (slot->tag != tag) continue;
+        sotto_str text = sotto_tokenizer_piece(t, (int32_t)(slot->number - 1));
+        if (text.n == left.n + right.n && sotto_str_eq((sotto_str){text.p, left.n}, left) &&
+            sotto_str_eq((sotto_str){text.p + left.n, right.n}, right))
+            return slot;
+    }
+}
+
+int32_t sotto_vocab_find_joined(const sotto_tokenizer *t, uint64_t hash, sotto_str left, sotto_str right) {
+    if (!t->cap_index || left.n > t->longest || right.n > t->longest - left.n) return -1;
+    return (int32_t)index_slot(t, hash, left, right)->number - 1;
 }
 
 int32_t sotto_vocab_find(const sotto_tokenizer *t, sotto_str text) {
-    if (!t->cap_index || text.n > t->longest) return -1;
-    return (int32_t)*index_slot(t, text) - 1;
+    const sotto_str none = {"", 0};
+    return text.n <= t->longest ? sotto_vocab_find_joined(t, sotto_texts_hash(text, none), text, none) : -1;
 }
 
 sotto_status sotto_vocab_index(sotto_tokenizer *t, bool unique, sotto_error *err) {
-    size_t cap = 64;
+    const sotto_str none = {"", 0};
+    size_t          cap = 64;
     while (cap / 2 < (size_t)t->n_vocab) cap *= 2;
     free(t->index);
     t->cap_index = 0;
@@ -100,103 +175,14 @@ sotto_status sotto_vocab_index(sotto_tokenizer *t, bool unique, sotto_error *err
     t->cap_index = cap;
     for (int32_t id = 0; id < t->n_vocab; id++) {
         if (!t->flags[id]) continue;
-        sotto_str text = sotto_tokenizer_piece(t, id);
-        uint32_t *slot = index_slot(t, text);
-        if (*slot && unique)
-            return sotto_fail(err, SOTTO_FORMAT, "tokens %u and %d are both \"%.*s\"", *slot - 1, id,
+        sotto_str        text = sotto_tokenizer_piece(t, id);
+        uint64_t         hash = sotto_texts_hash(text, none);
+        sotto_text_slot *slot = index_slot(t, hash, text, none);
+        if (slot->number && unique)
+            return sotto_fail(err, SOTTO_FORMAT, "tokens %u and %d are both \"%.*s\"", slot->number - 1, id,
                               (int)SOTTO_MIN(text.n, (size_t)60), text.p);
-        if (!*slot) *slot = (uint32_t)id + 1;
+        if (!slot->number) *slot = (sotto_text_slot){(uint32_t)(hash >> 32), (uint32_t)id + 1};
     }
-    return SOTTO_OK;
-}
-
-/* ---- merges -------------------------------------------------------------------------------------------- */
-
-static sotto_merge *merge_slot(const sotto_tokenizer *t, int32_t left, int32_t right) {
-    uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) ^ seed();
-    h = (h ^ h >> 33) * 0xff51afd7ed558ccdu;
-    h = (h ^ h >> 29) * 0xc4ceb9fe1a85ec53u;
-    size_t i = (size_t)(h >> 32) & (t->cap_merges - 1);
-    while (t->merges[i].left >= 0 && !(t->merges[i].left == left && t->merges[i].right == right))
-        i = (i + 1) & (t->cap_merges - 1);
-    return &t->merges[i];
-}
-
-const sotto_merge *sotto_merges_find(const sotto_tokenizer *t, int32_t left, int32_t right) {
-    if (left < 0 || right < 0 || !t->cap_merges) return NULL;
-    const sotto_merge *m = merge_slot(t, left, right);
-    return m->left >= 0 ? m : NULL;
-}
-
-sotto_status sotto_merges_reserve(sotto_tokenizer *t, size_t count, sotto_error *err) {
-    size_t cap = 64, n_bytes;
-    while (cap / 3 * 2 < count && cap <= SIZE_MAX / 4) cap *= 2;
-    t->merges = sotto_size_mul(cap, sizeof *t->merges, &n_bytes) ? malloc(n_bytes) : NULL;
-    if (!t->merges) return sotto_fail_memory(err, "the merges");
-    for (size_t i = 0; i < cap; i++) t->merges[i].left = -1;
-    t->cap_merges = cap;
-    return SOTTO_OK;
-}
-
-void sotto_merges_put(sotto_tokenizer *t, int32_t left, int32_t right, uint32_t rank, int32_t result) {
-    int type = t->flags[result] & SOTTO_TOKEN_TYPE_MASK;
-    if (type != SOTTO_TOKEN_NORMAL && type != SOTTO_TOKEN_USER_DEFINED) return;
-    sotto_merge *m = merge_slot(t, left, right);
-    t->n_merges += m->left < 0;
-    *m = (sotto_merge){left, right, rank, result};
-}
-
-sotto_status sotto_merges_put_texts(sotto_tokenizer *t, sotto_str left, sotto_str right, uint32_t rank,
-                                    bool strict, sotto_error *err) {
-    char small[256], *joined = left.n + right.n <= sizeof small ? small : malloc(left.n + right.n);
-    if (!joined) return sotto_fail_memory(err, "a merge");
-    memcpy(joined, left.p, left.n);
-    memcpy(joined + left.n, right.p, right.n);
-    int32_t l = sotto_vocab_find(t, left), r = sotto_vocab_find(t, right);
-    int32_t result = sotto_vocab_find(t, (sotto_str){joined, left.n + right.n});
-    if (joined != small) free(joined);
-    if (l >= 0 && r >= 0 && result >= 0)
-        sotto_merges_put(t, l, r, rank, result);
-    else if (strict)
-        return sotto_fail(
-            err, SOTTO_FORMAT,
-            "merge %u, \"%.*s\" with \"%.*s\", is of or gives a piece that is not in the vocabulary", rank,
-            (int)SOTTO_MIN(left.n, (size_t)60), left.p, (int)SOTTO_MIN(right.n, (size_t)60), right.p);
-    return SOTTO_OK;
-}
-
-/* A number that orders floats downwards: the higher score is the lower rank, equal scores are equal ranks (the
- * leftmost pair then goes first). The usual mapping of IEEE bits to an unsigned order, inverted. */
-static uint32_t rank_of_score(float score) {
-    uint32_t bits;
-    score += 0.0f; /* -0 is 0 */
-    memcpy(&bits, &score, sizeof bits);
-    return bits & 0x80000000u ? bits : 0x7fffffffu - bits;
-}
-
-/* Visit (or, without `add`, count) the cuts of every piece that merging may give. */
-static size_t each_cut(sotto_tokenizer *t, bool add) {
-    size_t count = 0;
-    for (int32_t id = 0; id < t->n_vocab; id++) {
-        int type = t->flags[id] & SOTTO_TOKEN_TYPE_MASK;
-        if (type != SOTTO_TOKEN_NORMAL && type != SOTTO_TOKEN_USER_DEFINED) continue;
-        sotto_str whole = sotto_tokenizer_piece(t, id);
-        for (size_t at = 1; at < whole.n; at++) {
-            if (((unsigned char)whole.p[at] & 0xc0) == 0x80) continue;
-            int32_t left = sotto_vocab_find(t, (sotto_str){whole.p, at});
-            if (left < 0) continue;
-            int32_t right = sotto_vocab_find(t, (sotto_str){whole.p + at, whole.n - at});
-            if (right < 0) continue;
-            count++;
-            if (add) sotto_merges_put(t, left, right, rank_of_score(t->scores[id]), id);
-        }
-    }
-    return count;
-}
-
-sotto_status sotto_merges_from_scores(sotto_tokenizer *t, sotto_error *err) {
-    SOTTO_TRY(sotto_merges_reserve(t, each_cut(t, false), err));
-    each_cut(t, true);
     return SOTTO_OK;
 }
 
