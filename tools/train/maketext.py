@@ -22,9 +22,9 @@ REPLIES = json.loads((HERE / "replies.json").read_text())
 WEIGHTS = {
     "timers.txt": 2.6, "reminders.txt": 3.2, "time.txt": 0.6, "time-dialogues.txt": 2.0, "calculate.txt": 4.5,
     "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 1.9, "lists.txt": 4.5, "memory.txt": 4.0,
-    "list-dialogues.txt": 2.4, "talk.txt": 4.0, "beyond.txt": 6.5, "near.txt": 3.2,
-    "more-beyond.txt": 4.2, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
-    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 3.2, "exact.txt": 11.0,
+    "list-dialogues.txt": 2.4, "talk.txt": 4.0, "beyond.txt": 8.0, "near.txt": 4.0,
+    "more-beyond.txt": 5.2, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
+    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 3.2, "exact.txt": 12.0,
 }
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
