@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Accuracy on held-out conversations: tests/starter/*.jsonl against a checkpoint in PyTorch.
+"""Accuracy on conversations such as tests/starter/heldout/*.jsonl of a checkpoint in PyTorch.
 
 A call is right when tool and arguments are: numbers and expressions by value, texts without regard to case, the order
 of arguments free. `sotto` itself is measured by the same files in tests/starter.

@@ -24,7 +24,9 @@ WEIGHTS = {
     "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 1.9, "lists.txt": 4.5, "memory.txt": 4.0,
     "list-dialogues.txt": 2.4, "talk.txt": 4.0, "beyond.txt": 8.0, "near.txt": 4.0,
     "more-beyond.txt": 5.2, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
-    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 3.2, "exact.txt": 12.0,
+    "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 3.2, "exact.txt": 5.0,
+    "varied-timers.txt": 14.0, "varied-lists.txt": 15.0, "varied-sums.txt": 10.0, "varied-talk.txt": 4.0, "varied-dialogues.txt": 14.0,
+    "varied-beyond.txt": 11.0, "varied-near.txt": 6.0,
 }
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
@@ -33,7 +35,7 @@ ODD = 0.22  # of the values that answers copy, how many are words that nobody wo
 AMOUNTS = 0.12  # of the things on lists, how many come with one
 SYLLABLES = [c + v + e for c in "b c d f g h j k l m n p r s t v w z br cl dr fl gr pl st tr sh ch".split()
              for v in "a e i o u".split() for e in ("", "", "n", "r", "l", "s", "m", "t", "ck")]
-RESTARTS = set(slots.NUMBERS) - {"neg"} | {"dur", "durs", "clock", "item", "label", "task", "day"}
+RESTARTS = set(slots.NUMBERS) - {"neg"} | {"dur", "durs", "clock", "item", "label", "task", "day", "price"}
 
 
 def worked_out(answer):
@@ -85,7 +87,7 @@ class Maker:
 
     def known(self, slot):
         kind, _, which = slot.partition(".")
-        return slot in slots.NUMBERS or slot in ("dur", "durs", "clock", "clockday", "day", "days") or \
+        return slot in slots.NUMBERS or slot in ("dur", "durs", "clock", "clockday", "day", "days", "price") or \
             slot in self.lists.values or kind in ("unit", "units") and which in slots.UNITS
 
     def fill_once(self, slot, style, taken):
@@ -94,7 +96,7 @@ class Maker:
             value = slots.NUMBERS[slot](rng)
             return style.number(value), slots.plain(value)
         made = {"dur": slots.duration, "durs": slots.simple_duration, "clock": slots.clock,
-                "clockday": slots.clock_day, "day": slots.day, "days": slots.days}.get(slot)
+                "clockday": slots.clock_day, "day": slots.day, "days": slots.days, "price": slots.price}.get(slot)
         if made:
             return made(style)
         kind, _, which = slot.partition(".")

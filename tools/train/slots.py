@@ -125,6 +125,28 @@ def real(rng):
 NUMBERS = {"num": num, "small": small_int, "int": integer, "dec": decimal, "real": real, "pct": percent,
            "ten": lambda rng: rng.randint(1, 10), "big": big, "tens": tens, "deep": deep, "neg": lambda rng: -rng.randint(1, 100)}
 
+
+def price(style):
+    """ "12.50", "$12.50", "twelve fifty", "twelve pounds fifty", "twelve dollars and fifty cents"."""
+    rng = style.rng
+    whole = rng.randint(1, 30) if rng.random() < 0.6 else rng.randint(1, 300)
+    cents = rng.choice((50, 50, 50, 99, 99, 25, 75, 20, 40, 60, 80, 95, 49, 0, 0, rng.randint(10, 99), rng.randint(1, 99)))
+    value = plain(whole + cents / 100)
+    if style.digits:
+        said = f"{whole}.{cents:02d}" if cents or rng.random() < 0.3 else str(whole)
+        return rng.choice(("", "", "", "$", "$", "£", "€")) + said, value
+    head = words(whole, rng, style.hyphen)
+    if not cents:
+        return head + rng.choice((" dollars", " pounds", " euros", " quid", "")), value
+    tail = words(cents, rng, style.hyphen)
+    name, small = rng.choice((("dollar", "cents"), ("pound", "pence"), ("euro", "cents")))
+    name += "" if whole == 1 or name == "pound" and rng.random() < 0.2 else "s"
+    if cents < 10:
+        return f"{head} {name} and {tail} {small}", value
+    return rng.choice((f"{head} {tail}", f"{head} {tail}", f"{head} {tail}", f"{head} {name} {tail}", f"{head} {name} {tail}",
+                       f"{head} {name} and {tail} {small}")), value
+
+
 SHORT = {"second": ("s", "sec", "secs"), "minute": ("m", "min", "mins"), "hour": ("h", "hr", "hrs"), "day": ("d",),
          "week": ("wk", "wks")}
 

@@ -41,6 +41,7 @@ static INLINE float f16_to_f32(uint16_t h) {
 }
 static INLINE vf   vf_zero(void) { return vdupq_n_f32(0); }
 static INLINE vf   vf_set(float v) { return vdupq_n_f32(v); }
+static INLINE vf   vf_keep(vf v) { return v; }
 static INLINE vf   vf_load(const void *p) { return vreinterpretq_f32_u8(vld1q_u8(p)); }
 static INLINE void vf_store(float *p, vf v) { vst1q_f32(p, v); }
 /* The first n < VL lanes (or VL); loads fill with zeros. */

@@ -42,28 +42,29 @@ static INLINE void float_one(sotto_dtype dtype, const sotto_matmul *m, int32_t b
     }
 }
 
-/* FLOAT_ROWS rows x n tokens. The rows may repeat; the first n_rows are stored. */
-static INLINE void float_tile(sotto_dtype dtype, int n, const uint8_t *const rows[], const uint8_t *x, size_t x_stride,
-                              size_t cols, int n_rows, float *y, size_t y_stride) {
-    const size_t whole = cols / VL * VL;
-    vf           chain[CHAINS][FLOAT_ROWS][FLOAT_TOKENS];
+/* Some columns of a tile of FLOAT_ROWS rows x n tokens, from a multiple of CHAINS vectors on. */
+typedef vf float_chains[CHAINS][FLOAT_ROWS][FLOAT_TOKENS];
+
+static INLINE void float_columns(sotto_dtype dtype, int n, const uint8_t *const rows[], const uint8_t *x,
+                                 size_t x_stride, size_t begin, size_t end, float_chains chain) {
+    const size_t whole = end / VL * VL;
     for (size_t c = 0; c < CHAINS; c++) {
         vf     acc[FLOAT_ROWS][FLOAT_TOKENS], w[FLOAT_ROWS];
-        size_t i = c * VL;
+        size_t i = begin + c * VL;
         UNROLL for (int r = 0; r < FLOAT_ROWS; r++) {
-            UNROLL for (int t = 0; t < n; t++) acc[r][t] = vf_zero();
+            UNROLL for (int t = 0; t < n; t++) acc[r][t] = begin ? chain[c][r][t] : vf_zero();
         }
         for (; i < whole; i += CHAINS * VL) {
             UNROLL for (int r = 0; r < FLOAT_ROWS; r++) w[r] = weights(dtype, rows[r], i);
             UNROLL for (int t = 0; t < n; t++) {
-                vf v = vf_load((const float *)(const void *)(x + (size_t)t * x_stride) + i);
+                vf v = vf_keep(vf_load((const float *)(const void *)(x + (size_t)t * x_stride) + i));
                 UNROLL for (int r = 0; r < FLOAT_ROWS; r++) acc[r][t] = vf_fma(w[r], v, acc[r][t]);
             }
         }
-        if (i == whole && whole < cols) {
-            UNROLL for (int r = 0; r < FLOAT_ROWS; r++) w[r] = last_weights(dtype, rows[r], i, cols - i);
+        if (i == whole && whole < end) {
+            UNROLL for (int r = 0; r < FLOAT_ROWS; r++) w[r] = last_weights(dtype, rows[r], i, end - i);
             UNROLL for (int t = 0; t < n; t++) {
-                vf v = vf_load_n((const float *)(const void *)(x + (size_t)t * x_stride) + i, cols - i);
+                vf v = vf_load_n((const float *)(const void *)(x + (size_t)t * x_stride) + i, end - i);
                 UNROLL for (int r = 0; r < FLOAT_ROWS; r++) acc[r][t] = vf_fma(w[r], v, acc[r][t]);
             }
         }
@@ -71,6 +72,9 @@ static INLINE void float_tile(sotto_dtype dtype, int n, const uint8_t *const row
             UNROLL for (int t = 0; t < n; t++) chain[c][r][t] = acc[r][t];
         }
     }
+}
+
+static INLINE void float_store(int n, int n_rows, float_chains chain, float *y, size_t y_stride) {
     for (int r = 0; r < FLOAT_ROWS && r < n_rows; r++) {
         for (int t = 0; t < n; t++) {
             vf sum = vf_add(vf_add(chain[0][r][t], chain[1][r][t]), vf_add(chain[2][r][t], chain[3][r][t]));
@@ -79,14 +83,26 @@ static INLINE void float_tile(sotto_dtype dtype, int n, const uint8_t *const row
     }
 }
 
+/* A block of the activations of a tile's tokens stays in the first-level cache while the tiles of a block of rows
+ * pass, whose chains wait in memory meanwhile. */
+enum { FLOAT_BLOCK_COLS = 512, FLOAT_BLOCK_TILES = 16 / FLOAT_ROWS };
+
 static INLINE void float_rows(sotto_dtype dtype, const sotto_matmul *m, int32_t token, int n, int32_t r, int32_t end) {
     const uint8_t *x = (const uint8_t *)m->x + (size_t)token * m->x_stride;
     float         *y = m->y + (size_t)token * m->y_stride;
-    for (; r < end; r += FLOAT_ROWS) {
-        const uint8_t *rows[FLOAT_ROWS];
-        for (int32_t i = 0; i < FLOAT_ROWS; i++)
-            rows[i] = (const uint8_t *)m->w + (size_t)SOTTO_MIN(r + i, end - 1) * m->w_stride;
-        float_tile(dtype, n, rows, x, m->x_stride, (size_t)m->cols, end - r, y + r, m->y_stride);
+    const size_t   cols = (size_t)m->cols;
+    float_chains   chains[FLOAT_BLOCK_TILES];
+    for (; r < end; r += FLOAT_BLOCK_TILES * FLOAT_ROWS) {
+        const int32_t  n_rows = SOTTO_MIN(end - r, FLOAT_BLOCK_TILES * FLOAT_ROWS);
+        const uint8_t *rows[FLOAT_BLOCK_TILES * FLOAT_ROWS]; /* the last may repeat, to fill a tile */
+        for (int32_t i = 0; i < FLOAT_BLOCK_TILES * FLOAT_ROWS; i++)
+            rows[i] = (const uint8_t *)m->w + (size_t)(r + SOTTO_MIN(i, n_rows - 1)) * m->w_stride;
+        for (size_t i = 0; i < cols; i += FLOAT_BLOCK_COLS)
+            for (int32_t k = 0; k < n_rows; k += FLOAT_ROWS)
+                float_columns(dtype, n, rows + k, x, m->x_stride, i, SOTTO_MIN(i + FLOAT_BLOCK_COLS, cols),
+                              chains[k / FLOAT_ROWS]);
+        for (int32_t k = 0; k < n_rows; k += FLOAT_ROWS)
+            float_store(n, n_rows - k, chains[k / FLOAT_ROWS], y + r + k, m->y_stride);
     }
 }
 

@@ -97,6 +97,11 @@ static INLINE float f16_to_f32(uint16_t h) { return _cvtsh_ss(h); }
 static INLINE vf    vf_zero(void) { return _mm256_setzero_ps(); }
 static INLINE vf    vf_set(float v) { return _mm256_set1_ps(v); }
 static INLINE vf    vf_load(const void *p) { return _mm256_loadu_ps(p); }
+/* As vi_keep. */
+static INLINE vf vf_keep(vf v) {
+    __asm__("" : "+x"(v));
+    return v;
+}
 static INLINE void  vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
 /* The first n < VL lanes (or VL); loads fill with zeros. */
 static INLINE vi first_lanes(size_t n) {

@@ -98,6 +98,7 @@ static INLINE float f16_to_f32(uint16_t h) { return _cvtsh_ss(h); }
 static INLINE vf    vf_zero(void) { return _mm512_setzero_ps(); }
 static INLINE vf    vf_set(float v) { return _mm512_set1_ps(v); }
 static INLINE vf    vf_load(const void *p) { return _mm512_loadu_ps(p); }
+static INLINE vf    vf_keep(vf v) { return v; }
 static INLINE void  vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
 /* The first n < VL lanes (or VL); loads fill with zeros. */
 static INLINE vf   vf_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
