@@ -24,9 +24,10 @@ def value(text):
     """The value of an arithmetic expression as the calculator reads it."""
     text = re.sub(r"(\d+(?:\.\d+)?)\s*([+-])\s*(\d+(?:\.\d+)?)%(?!\*)", r"(\1\2\1*\3/100)", text)
     text = re.sub(r"(\d+(?:\.\d+)?)%", r"(\1/100)", text).replace("^", "**")
-    if not re.fullmatch(r"[0-9+\-*/(). sqrtcb]*", text):
+    if not re.fullmatch(r"(?:[0-9+\-*/(). ]|sqrt|cbrt|mod|pi)*", text):
         raise ValueError(text)
-    return float(eval(text, {"__builtins__": {}, "sqrt": math.sqrt, "cbrt": lambda x: x ** (1 / 3)}))
+    return float(eval(text.replace("mod", "%"),
+                      {"__builtins__": {}, "sqrt": math.sqrt, "cbrt": lambda x: x ** (1 / 3), "pi": math.pi}))
 
 
 def normal(name, v):
