@@ -181,9 +181,11 @@ static void hold(const char *what, const char *set, const char *key, tally t) {
     if (!only && json_unpack(accuracy, "{s:{s:F}, s:{s:F}}", set, key, &reached, "wanted", key, &wanted) != 0)
         TEST_FAIL("accuracy.json says nothing of %s: %s", set, key);
     if (t.n)
-        printf(show_tables ? "| %s | %d of %d | %.1f %% | %.0f %% |\n" : "%-36s %4d of %4d: %5.1f %% (wanted: %.0f %%)\n",
+        printf(show_tables ? "| %s | %d of %d | %.1f %% | %.0f %% |\n"
+                           : "%-36s %4d of %4d: %5.1f %% (wanted: %.0f %%)\n",
                what, t.right, t.n, percent(t), wanted);
-    if (percent(t) < reached - ROUNDING) TEST_FAIL("%s, %s: %.2f %% right, was %.2f %%", set, what, percent(t), reached);
+    if (percent(t) < reached - ROUNDING)
+        TEST_FAIL("%s, %s: %.2f %% right, was %.2f %%", set, what, percent(t), reached);
 }
 
 /* How many conversations there were. */
