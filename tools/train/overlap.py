@@ -167,17 +167,17 @@ def without(lines, guilty):
     """The lines of a file without these; a dialogue ends before a turn that nothing is left of."""
     kept, turn, ended = [], 0, False
     for line in lines:
-        bare = line.strip()
-        if bare[:1] == "@" or bare[:2] == "==":
+        text = line.strip()
+        if text[:1] == "@" or text[:2] == "==":
             turn, ended = 0, False
-        if bare[:1] == "<" and not ended:
+        if text[:1] == "<" and not ended:
             ended = turn == 0
             turn = 0
-        elif bare[:1] == ">":
-            if bare[1:].strip() in guilty:
+        elif text[:1] == ">":
+            if text[1:].strip() in guilty:
                 continue
             turn += 1
-        if bare not in guilty and not (ended and bare[:1] in "<>"):
+        if text not in guilty and not (ended and text[:1] in "<>"):
             kept.append(line)
     following = [next((k.strip()[0] for k in kept[i + 1:] if k.strip() and k[0] != "#"), "") for i in range(len(kept))]
     return [line for line, after in zip(kept, following) if line.strip()[:1] != "@" or after == ">"]
