@@ -118,6 +118,8 @@ static int converse(sotto_cli_chat *chat, sotto_cli_reader *reader) {
         if (next == SOTTO_CHAT_QUIT) return SOTTO_EXIT_OK;
         if (next == SOTTO_CHAT_ANSWER) answer(chat);
         if (!interactive && sotto_signals_interrupts()) return SOTTO_EXIT_INTERRUPTED;
+        /* A slow terminal: Ctrl-C cut a write off, of an answer that is not wanted any more. */
+        if (sotto_signals_interrupts()) clearerr(stdout);
         sotto_signals_reset();
         if (ferror(stdout)) return SOTTO_EXIT_FAILURE;
     }

@@ -216,10 +216,10 @@ static int dispatch(int argc, char **argv) {
     return help ? print_verb_help(verb) : run_verb(verb, argc - n_words, argv + n_words);
 }
 
-/* A result that could not be written is a failure, whatever the verb thought. */
+/* A result that could not be written is a failure, whatever the verb thought; one that Ctrl-C cut off is none. */
 int main(int argc, char **argv) {
     int code = dispatch(argc - (argc > 0), argv + (argc > 0));
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code != SOTTO_EXIT_INTERRUPTED) {
         sotto_cli_error("standard output: cannot write: %s", strerror(errno));
         if (code == SOTTO_EXIT_OK) code = SOTTO_EXIT_FAILURE;
     }

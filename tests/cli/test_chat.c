@@ -293,6 +293,41 @@ TEST(interrupt_stops_the_answer_and_the_talk_goes_on) {
     free(t);
 }
 
+/* Nobody reads what the program writes, until it waits for that with nothing of a write done: what is done of
+ * one ends when the program is stopped and goes on. Ctrl-C shall not make room. */
+static void terminal_fill(const terminal *t) {
+    struct termios modes;
+    if (tcgetattr(t->fd, &modes) != 0) printf("the terminal has no modes\n"), exit(1);
+    modes.c_lflag |= NOFLSH;
+    if (tcsetattr(t->fd, TCSANOW, &modes) != 0) printf("the terminal keeps its modes\n"), exit(1);
+    for (int waiting = -1, before = -2, still = 0; still < 20; still = waiting == before ? still + 1 : 0) {
+        program_sleep_ms(10);
+        before = waiting;
+        if (ioctl(t->fd, FIONREAD, &waiting) != 0) break;
+    }
+    (void)kill(t->pid, SIGSTOP);
+    (void)kill(t->pid, SIGCONT);
+    program_sleep_ms(100);
+}
+
+/* Ctrl-C cuts a write off, which is no reason to leave. */
+TEST(interrupt_of_a_write_is_no_end) {
+    terminal *t = calloc(1, sizeof *t);
+    if (!t) exit(1);
+    terminal_chat(t);
+    CHECK(terminal_wait(t, "> "));
+    terminal_type(t, "Hello\r");
+    CHECK(terminal_wait(t, "dropped the oldest"));
+    terminal_fill(t);
+    terminal_type(t, "\003");
+    CHECK(terminal_wait(t, "> "));
+    terminal_type(t, "/stats\r");
+    CHECK(terminal_wait(t, "answer:"));
+    terminal_type(t, "/quit\r");
+    CHECK_INT(terminal_close(t), 0);
+    free(t);
+}
+
 TEST(what_is_said_on_a_terminal_is_kept) {
     terminal *t = calloc(1, sizeof *t);
     if (!t) exit(1);
