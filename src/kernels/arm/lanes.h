@@ -16,8 +16,7 @@ typedef float32x4_t vf;
 typedef int32x4_t   vi;
 
 #define VL 4           /* 32-bit lanes */
-#define FLOAT_ROWS 4   /* tiles that leave registers for the operands, of 32 */
-#define FLOAT_TOKENS 4
+#define FLOAT_TOKENS 4 /* tiles of four rows that leave registers for the operands */
 #define ATTEND_ROWS 4
 #define ATTEND_VECTORS 4
 

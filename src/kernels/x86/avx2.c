@@ -22,8 +22,7 @@ typedef __m256i vi;
 #define DOT_BY_PAIRS  /* bytes are multiplied and added to 16 bits, which can be summed for a while */
 #define TILE_ROWS 2   /* a tile's 16-bit sums take half of the 16 registers; its float sums stay in memory */
 #define TILE_TOKENS 4
-#define FLOAT_ROWS 2
-#define FLOAT_TOKENS 4
+#define FLOAT_TOKENS 3 /* tiles of four rows that leave registers for the operands */
 #define ATTEND_ROWS 2
 #define ATTEND_VECTORS 4
 

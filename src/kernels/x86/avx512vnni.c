@@ -21,8 +21,7 @@ typedef __m512i vi;
 #define FOUR_BLOCKS_A_LOAD
 #define TILE_ROWS 2   /* the accumulators of a product tile: sums and floats for each (row, token) fill the */
 #define TILE_TOKENS 6 /* 32 registers but for the operands */
-#define FLOAT_ROWS 4
-#define FLOAT_TOKENS 6
+#define FLOAT_TOKENS 6 /* tiles of four rows that leave registers for the operands */
 #define ATTEND_ROWS 4
 #define ATTEND_VECTORS 4
 
