@@ -104,7 +104,7 @@ static INLINE void float_one(sotto_dtype dtype, const sotto_matmul *m, int32_t b
     }
 }
 
-/* A few tokens: each tile of rows is read once, and the next asked for. */
+/* A few tokens: each tile of rows is read once, in order. */
 static INLINE void float_few(sotto_dtype dtype, const sotto_matmul *m, int32_t begin, int32_t end) {
     const uint8_t *rows[FLOAT_ROWS];
     for (int32_t r = begin; r < end; r += FLOAT_ROWS) {
