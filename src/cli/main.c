@@ -216,12 +216,11 @@ static int dispatch(int argc, char **argv) {
     return help ? print_verb_help(verb) : run_verb(verb, argc - n_words, argv + n_words);
 }
 
-/* A result that could not be written is a failure, whatever the verb thought; one that Ctrl-C cut off is none. */
+/* A result that could not be written is a failure, whatever the verb thought; Ctrl-C may have cut the write off. */
 int main(int argc, char **argv) {
     int code = dispatch(argc - (argc > 0), argv + (argc > 0));
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code != SOTTO_EXIT_INTERRUPTED) {
-        sotto_cli_error("standard output: cannot write: %s", strerror(errno));
-        if (code == SOTTO_EXIT_OK) code = SOTTO_EXIT_FAILURE;
-    }
-    return code;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    if (!sotto_signals_interrupts()) sotto_cli_error("standard output: cannot write: %s", strerror(errno));
+    if (code != SOTTO_EXIT_OK) return code;
+    return sotto_signals_interrupts() ? SOTTO_EXIT_INTERRUPTED : SOTTO_EXIT_FAILURE;
 }

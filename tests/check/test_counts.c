@@ -58,7 +58,7 @@ static const struct bound {
     {"avx2", SOTTO_Q4_0, 16, 10},
     {"avx2", SOTTO_Q4_K, 21, 11},
     {"avx2", SOTTO_Q6_K, 22, 12.7},
-    {"avx2", SOTTO_BF16, 26, 15.5},
+    {"avx2", SOTTO_BF16, 26, 13},
 };
 
 static int print_table(void) {
