@@ -311,6 +311,11 @@ typedef struct sotto_generate_options {
     const char           *tool_name;  /* with SOTTO_TOOLS_NAMED: the one to call */
     bool                  loose_calls; /* with SOTTO_TOOLS_AUTO: do not hold calls to the schemas while they are written
                                           (they are still checked afterwards) */
+    /* Where sampling is greedy, of calls that are held to the schemas: how many tokens may be computed to find a call
+     * that is likelier as a whole than the one that is likeliest token by token (Stahlberg and Byrne 2019). A call that
+     * has half of the probability needs none. 0: do not look for one; -1: what has proved useful in the model's chat
+     * format, 200 for the starter model's and none for any other. */
+    int32_t              call_search;
 } sotto_generate_options;
 SOTTO_API sotto_generate_options sotto_generate_options_default(void);
 

@@ -7,6 +7,8 @@
 
 #include "runtime/vocabulary.h"
 
+enum { DEPTH_MAX = 4096 }; /* bytes of tokens that are tried one after the other */
+
 struct sotto_constraint {
     const sotto_vocabulary *vocabulary;
     sotto_matcher          *matcher;
@@ -55,7 +57,7 @@ sotto_status sotto_constraint_open(sotto_constraint **out, const sotto_grammar *
     c->masked = calloc((size_t)n_logits, sizeof *c->masked);
     sotto_status status = c->masked ? find_terminals(c, g, err) : sotto_fail_memory(err, "a grammar's constraint");
     if (status == SOTTO_OK)
-        status = sotto_matcher_open(&c->matcher, g, SOTTO_MAX(v->longest, (size_t)1), false, err);
+        status = sotto_matcher_open(&c->matcher, g, v->longest + DEPTH_MAX, false, err);
     if (status != SOTTO_OK) {
         sotto_constraint_close(c);
         return status;
@@ -78,15 +80,16 @@ static bool is_text(const sotto_constraint *c, int32_t token) {
     return token >= 0 && token < c->vocabulary->n && c->vocabulary->rank[token] >= 0;
 }
 
+static bool trims(const sotto_constraint *c) { return c->trim && sotto_matcher_depth(c->matcher) == 0; }
+
 /* What a text token adds to the text here. */
 static sotto_str text_of(const sotto_constraint *c, int32_t token) {
     sotto_str text = sotto_vocabulary_text(c->vocabulary, (size_t)c->vocabulary->rank[token]);
-    if (c->trim && text.n && text.p[0] == ' ') text.p++, text.n--;
+    if (trims(c) && text.n && text.p[0] == ' ') text.p++, text.n--;
     return text;
 }
 
-/* Push a token, as a terminal or as text; false: it may not come, and nothing is pushed. */
-static bool push(sotto_constraint *c, int32_t token) {
+bool sotto_constraint_push(sotto_constraint *c, int32_t token) {
     size_t depth = sotto_matcher_depth(c->matcher);
     for (size_t i = 0; i < c->n_terminals; i++)
         if (c->terminals[i] == token && sotto_matcher_push_token(c->matcher, (uint32_t)i)) return true;
@@ -100,19 +103,23 @@ static bool push(sotto_constraint *c, int32_t token) {
     return text.n > 0;
 }
 
+size_t sotto_constraint_depth(const sotto_constraint *c) { return sotto_matcher_depth(c->matcher); }
+void   sotto_constraint_pop(sotto_constraint *c, size_t depth) { sotto_matcher_pop(c->matcher, depth); }
+
 static bool ends_here(const sotto_constraint *c, int32_t token) {
     return sotto_tokenizer_is_eog(c->vocabulary->tokenizer, token) && sotto_matcher_complete(c->matcher);
 }
 
 bool sotto_constraint_allows(sotto_constraint *c, int32_t token) {
     if (ends_here(c, token)) return true;
-    bool may = push(c, token);
-    sotto_matcher_pop(c->matcher, 0);
+    size_t depth = sotto_matcher_depth(c->matcher);
+    bool   may = sotto_constraint_push(c, token);
+    sotto_matcher_pop(c->matcher, depth);
     return may;
 }
 
 bool sotto_constraint_accept(sotto_constraint *c, int32_t token) {
-    if (push(c, token)) {
+    if (sotto_constraint_push(c, token)) {
         if (is_text(c, token)) c->trim = false;
         sotto_matcher_keep(c->matcher);
         return true;
@@ -139,20 +146,21 @@ bool sotto_constraint_overflowed(const sotto_constraint *c) { return sotto_match
  * many bytes were allowed of one that was refused, and all that share more than these with it are refused too. */
 static size_t mask_texts(sotto_constraint *c, const float *logits) {
     const sotto_vocabulary *v = c->vocabulary;
-    size_t                  n_allowed = 0, refused = SIZE_MAX;
+    size_t                  n_allowed = 0, refused = SIZE_MAX, here = sotto_matcher_depth(c->matcher);
+    bool                    trim = trims(c);
     for (size_t i = 0; i < v->n_order; i++) {
         if (v->shared[i] > refused) continue;
         sotto_str text = sotto_vocabulary_text(v, i);
-        size_t    trimmed = c->trim && text.p[0] == ' ', at = SOTTO_MAX((size_t)v->shared[i], trimmed);
-        sotto_matcher_pop(c->matcher, at - trimmed);
-        at = sotto_matcher_depth(c->matcher) + trimmed;
+        size_t    trimmed = trim && text.p[0] == ' ', at = SOTTO_MAX((size_t)v->shared[i], trimmed);
+        sotto_matcher_pop(c->matcher, here + at - trimmed);
+        at = sotto_matcher_depth(c->matcher) - here + trimmed;
         while (at < text.n && sotto_matcher_push(c->matcher, (uint8_t)text.p[at])) at++;
         refused = at < text.n ? at : SIZE_MAX;
         if (at < text.n || text.n == trimmed || v->order[i] >= c->n_logits) continue;
         c->masked[v->order[i]] = logits[v->order[i]];
         n_allowed += logits[v->order[i]] > -INFINITY;
     }
-    sotto_matcher_pop(c->matcher, 0);
+    sotto_matcher_pop(c->matcher, here);
     return n_allowed;
 }
 

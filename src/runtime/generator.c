@@ -6,11 +6,15 @@
  * session holds the prompt and every token of the answer but the last, or, where an end token came, every one;
  * the end token itself is never appended. What is guessed and computed ahead (lookup.h) the session keeps to itself
  * until the sampler has chosen it. Text that may be the beginning of a stop string is held back until that is
- * known. */
+ * known.
+ *
+ * A call may be looked for as a whole where it begins (search.h); its tokens then come from there instead of being
+ * picked. */
 #include <stdlib.h>
 
 #include "runtime/engine.h"
 #include "runtime/lookup.h"
+#include "runtime/search.h"
 
 /* STOPS_MAX and STOP_BYTES_MAX bound the search for stops, which is of the order of their product per
  * token. */
@@ -23,6 +27,8 @@ struct sotto_generator {
     sotto_constraint      *constraint; /* NULL: the answer is free */
     sotto_calls           *calls;      /* NULL: there are no tools */
     size_t                 n_calls;    /* that pieces have given away */
+    sotto_search          *search;     /* NULL: tokens of calls are picked one by one */
+    bool                   in_call;    /* the last token was held to the grammar of calls */
     sotto_generate_options options; /* its lists are not used: these are copies of them */
     sotto_str             *stops;   /* [n_stops] the caller's and the chat format's */
     size_t                 n_stops;
@@ -42,7 +48,7 @@ struct sotto_generator {
 };
 
 sotto_generate_options sotto_generate_options_default(void) {
-    return (sotto_generate_options){.max_tokens = -1, .top_logprobs = -1, .keep = KEEP_MIN};
+    return (sotto_generate_options){.max_tokens = -1, .top_logprobs = -1, .keep = KEEP_MIN, .call_search = -1};
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
@@ -64,6 +70,9 @@ static sotto_status check_options(const sotto_generate_options *o, int32_t conte
     if (o->top_logprobs < -1 || o->top_logprobs > TOP_LOGPROBS_MAX)
         return sotto_fail(err, SOTTO_INVALID, "%d alternatives with each token; give 0 to %d, or -1 for none",
                           o->top_logprobs, (int)TOP_LOGPROBS_MAX);
+    if (o->call_search < -1)
+        return sotto_fail(err, SOTTO_INVALID, "%d tokens to search for a call; give 0 or more, or -1 for the usual",
+                          o->call_search);
     if (o->n_stops && !o->stops)
         return sotto_fail(err, SOTTO_INVALID, "%zu stop strings are announced but none is given", o->n_stops);
     if (o->n_stops > STOPS_MAX)
@@ -144,6 +153,15 @@ static sotto_status open_constraint(sotto_generator *g, const sotto_grammar *gra
     return sotto_constraint_open(&g->constraint, grammar, vocabulary, g->n_vocab, !g->decoder.started, err);
 }
 
+/* Only a greedy sampler without other steps chooses by what the model says alone. */
+static sotto_status open_search(sotto_generator *g, sotto_error *err) {
+    const sotto_chat_format *format = g->session->model->chat_format;
+    int32_t                  budget = g->options.call_search;
+    if (!g->calls || !sotto_sampler_is_greedy(g->sampler)) return SOTTO_OK;
+    if (budget < 0) budget = sotto_chat_format_call_search(format);
+    return budget ? sotto_search_open(&g->search, g->session, budget, err) : SOTTO_OK;
+}
+
 static void open_lookup(sotto_generator *g) {
     const sotto_generate_options *o = &g->options;
     double                        cost = g->session->model->engine->guess_cost(g->session->model);
@@ -171,6 +189,7 @@ sotto_status sotto_generator_open(sotto_generator **out, sotto_session *s, const
     open_lookup(g);
     if (status == SOTTO_OK) status = open_constraint(g, o.grammar, err);
     if (status == SOTTO_OK) status = sotto_calls_open(&g->calls, s->model, &o, g->n_vocab, !g->decoder.started, err);
+    if (status == SOTTO_OK) status = open_search(g, err);
     if (status != SOTTO_OK) {
         sotto_generator_close(g);
         return status;
@@ -184,6 +203,7 @@ void sotto_generator_close(sotto_generator *g) {
     sotto_sampler_close(g->sampler);
     sotto_constraint_close(g->constraint);
     sotto_calls_close(g->calls);
+    sotto_search_close(g->search);
     sotto_arena_free(&g->arena);
     sotto_buf_free(&g->held);
     sotto_buf_free(&g->shown);
@@ -274,7 +294,7 @@ static sotto_status append(sotto_generator *g, int32_t token, sotto_error *err) 
     size_t  n;
     int32_t n_guesses = 0, most = SOTTO_AHEAD_MAX;
     if (sotto_session_take_guess(g->session, token)) {
-        g->n_accepted++;
+        if (sotto_session_logits(g->session)) g->n_accepted++; /* else it was held back */
         return SOTTO_OK;
     }
     if (g->options.max_tokens >= 0)
@@ -344,6 +364,19 @@ static sotto_status pick(sotto_generator *g, const float *logits, int32_t *token
     return SOTTO_OK;
 }
 
+/* Where a call begins, look for all of it. */
+static sotto_status look_for_call(sotto_generator *g, sotto_error *err) {
+    size_t            n;
+    sotto_constraint *c = constraint_of(g);
+    bool              begins = c && !g->in_call;
+    g->in_call = c != NULL;
+    if (!g->search || !begins) return SOTTO_OK;
+    (void)sotto_session_tokens(g->session, &n);
+    size_t room = (size_t)sotto_session_context(g->session) - n;
+    if (g->options.max_tokens >= 0) room = SOTTO_MIN(room, (size_t)g->options.max_tokens - g->n_tokens);
+    return sotto_search_run(g->search, c, room, g->options.top_logprobs >= 0, g->options.cancel, err);
+}
+
 static sotto_status emit(sotto_generator *g, int32_t token, const float *logits, sotto_piece *piece,
                          sotto_error *err) {
     sotto_lookup_see(&g->lookup, token);
@@ -373,9 +406,15 @@ static sotto_status step(sotto_generator *g, sotto_piece *piece, sotto_error *er
     uint64_t begin = sotto_time_ns();
     SOTTO_TRY(advance(g, piece, &full, err));
     if (full) return finish(g, SOTTO_FINISH_CONTEXT, piece, err);
+    SOTTO_TRY(look_for_call(g, err));
     const float *logits = sotto_session_logits(g->session);
-    if (!logits) return sotto_fail(err, SOTTO_INVALID, "the session was changed while its generator was running");
-    SOTTO_TRY(pick(g, logits, &token, err));
+    if (g->search && (token = sotto_search_next(g->search)) >= 0) {
+        (void)sotto_constraint_accept(constraint_of(g), token);
+    } else if (logits) {
+        SOTTO_TRY(pick(g, logits, &token, err));
+    } else {
+        return sotto_fail(err, SOTTO_INVALID, "the session was changed while its generator was running");
+    }
     if (g->n_tokens > 0) g->decode_ns += sotto_time_ns() - begin;
     if ((!o->ignore_end || constraint_of(g)) && sotto_tokenizer_is_eog(g->decoder.tokenizer, token))
         return finish(g, SOTTO_FINISH_STOP, piece, err);
@@ -407,7 +446,7 @@ void sotto_generator_result(const sotto_generator *g, sotto_generation *out) {
         .calls = g->calls ? sotto_calls_list(g->calls, &(size_t){0}) : NULL,
         .n_calls = g->n_calls,
         .decode_ms = (double)g->decode_ns / 1e6,
-        .n_passes = g->n_passes,
+        .n_passes = g->n_passes + (g->search ? sotto_search_passes(g->search) : 0),
         .n_proposed = g->n_proposed,
         .n_accepted = g->n_accepted,
     };

@@ -44,6 +44,8 @@ sotto_status sotto_sampler_open(sotto_sampler **out, const sotto_sampling *param
  * when a logit is NaN or +infinite, or when every token is forbidden. Does not allocate. */
 sotto_status sotto_sampler_pick(sotto_sampler *s, const float *logits, const int32_t *history, size_t n_history,
                                 int32_t *token, sotto_error *err);
+/* Whether it picks what the model says is likeliest, and nothing else has a say. */
+bool         sotto_sampler_is_greedy(const sotto_sampler *s);
 uint64_t     sotto_sampler_seed(const sotto_sampler *s);
 void         sotto_sampler_close(sotto_sampler *s);
 
@@ -85,6 +87,11 @@ bool         sotto_constraint_accept(sotto_constraint *c, int32_t token);
 /* Move on by text that was written without the constraint, where one begins in the middle of an answer. false: the
  * grammar has no text that begins so, and the constraint is of no use any more. */
 bool         sotto_constraint_accept_text(sotto_constraint *c, const char *text, size_t n);
+/* Try what follows: move on by a token, go back to a depth. The way back ends where a token or a text was accepted, at
+ * depth 0. false: not allowed, too deep, or an end token; nothing moved. */
+bool         sotto_constraint_push(sotto_constraint *c, int32_t token);
+size_t       sotto_constraint_depth(const sotto_constraint *c);
+void         sotto_constraint_pop(sotto_constraint *c, size_t depth);
 /* The logits with all tokens that are not allowed at -infinity; lent until the next call. logits[n_logits]. NULL: none
  * is left. */
 const float *sotto_constraint_mask(sotto_constraint *c, const float *logits);

@@ -101,6 +101,12 @@ void sotto_sampler_close(sotto_sampler *s) {
 
 uint64_t sotto_sampler_seed(const sotto_sampler *s) { return s->params.seed; }
 
+bool sotto_sampler_is_greedy(const sotto_sampler *s) {
+    const sotto_sampling *p = &s->params;
+    return (p->temperature == 0 || p->top_k == 1) && p->n_bias == 0 && p->repetition_penalty == 1 &&
+           p->presence_penalty == 0 && p->frequency_penalty == 0 && p->dry_multiplier == 0;
+}
+
 /* ---- bias and penalties -------------------------------------------------------------------------------- */
 
 /* Repetition divides a positive logit and multiplies a negative one (Keskar et al. 2019); presence is

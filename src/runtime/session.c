@@ -200,8 +200,17 @@ bool sotto_session_take_guess(sotto_session *s, int32_t token) {
     if (!s->ahead || s->tokens[s->n] != token) return false;
     s->n++;
     s->ahead--;
-    use_row(s, s->ahead_row++);
+    if (s->ahead_row < 0) s->has_logits = false;
+    else use_row(s, s->ahead_row++);
     return true;
+}
+
+void sotto_session_hold_back(sotto_session *s, size_t n) {
+    forget_guesses(s);
+    s->ahead = s->n - (int32_t)n;
+    s->ahead_row = -1;
+    s->n = (int32_t)n;
+    s->has_logits = false;
 }
 
 static bool rewind_to(sotto_session *s, size_t n) {

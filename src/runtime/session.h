@@ -19,7 +19,7 @@ struct sotto_session {
     int32_t               n;
     int32_t               ahead;     /* guessed tokens after these n whose keys and values the engine holds, too... */
     float                *ahead_logits; /* ...and the logits after each token of their pass: [.. + 1][n_vocab] */
-    int32_t               ahead_row; /* that of the first of them */
+    int32_t               ahead_row; /* that of the first of them; -1: there are none of these */
     float                *logits;    /* [n_vocab] */
     bool                  has_logits;
     bool                  slid;      /* tokens were dropped: the cache is no longer that of a fresh session */
@@ -34,6 +34,9 @@ sotto_status sotto_session_append_guessing(sotto_session *s, int32_t token, cons
                                            sotto_error *err);
 /* Append a token if it is the next one that was guessed: nothing is computed. */
 bool         sotto_session_take_guess(sotto_session *s, int32_t token);
+/* Go back to n tokens, and count those after them as guesses that were computed, without their logits: neither here nor
+ * after any of them has the session logits. */
+void         sotto_session_hold_back(sotto_session *s, size_t n);
 
 /* Restore from the bytes of a session file; the session is unchanged unless the result is SOTTO_OK. A fuzzer turns
  * `verify` off, or it would never get past the checksum. */

@@ -103,6 +103,7 @@ typedef struct sotto_chat_tools {
     bool             deaf;  /* it knows its tools and hears no results: declarations, system turns, results and what
                                was said of them are not written */
     sotto_call_form  form;
+    int32_t          call_search; /* see sotto_generate_options; the format's own */
     sotto_json_style style;
     const char      *declare_before, *declare_between, *declare_after;
     bool             drops_content; /* a turn with calls says nothing else */

@@ -82,6 +82,7 @@ static const sotto_chat_tools gemma4_tools = { /* the rest is in chat_gemma4.c *
 static const sotto_chat_tools starter_tools = {
     .deaf = true,
     .form = {.notation = SOTTO_CALL_STARTER, .list = true, .open = {"["}},
+    .call_search = 200,
     .drops_content = true,
     .write_calls = sotto_chat_starter_calls,
     .calls_between = ", ",
@@ -314,6 +315,8 @@ const sotto_chat_format *sotto_chat_format_named(const char *name) {
 const char *sotto_chat_format_name(const sotto_chat_format *f) { return f->name; }
 
 bool sotto_chat_format_hears_results(const sotto_chat_format *f) { return !f->tools->deaf; }
+
+int32_t sotto_chat_format_call_search(const sotto_chat_format *f) { return f->tools->call_search; }
 
 const char *sotto_chat_format_list(size_t i) {
     return i < sotto_chat_format_count ? sotto_chat_formats[i].name : NULL;

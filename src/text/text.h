@@ -121,6 +121,8 @@ sotto_status sotto_chat_encode(const sotto_tokenizer *t, const sotto_chat_prompt
                                sotto_error *err);
 /* False: the model is not shown what its tools gave. */
 bool        sotto_chat_format_hears_results(const sotto_chat_format *f);
+/* sotto_generate_options.call_search where the caller leaves it to the format. */
+int32_t     sotto_chat_format_call_search(const sotto_chat_format *f);
 /* Texts that end an answer in this format beside the end-of-generation tokens; NULL past the end. */
 const char *sotto_chat_format_stop(const sotto_chat_format *f, size_t i);
 
