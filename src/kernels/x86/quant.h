@@ -227,7 +227,9 @@ static INLINE vi dot_step(sotto_dtype dtype, int k, vi weights, vi codes, vi sum
 #ifdef DOT_BY_PAIRS
     vi pair = vi_dot_pairs(weights, codes, code_is_signed(dtype));
     *pairs = k % pair_run(dtype) == 0 ? pair : vi_add16(*pairs, pair);
-    return k % pair_run(dtype) == pair_run(dtype) - 1 ? vi_add(sum, vi_widen_pairs(*pairs)) : sum;
+    if (k % pair_run(dtype) != pair_run(dtype) - 1) return sum;
+    vi longer = vi_add(sum, vi_widen_pairs(*pairs));
+    return pair_run(dtype) == 1 ? vi_keep(longer) : longer; /* as vi_add16: in this order */
 #else
     (void)dtype, (void)k, (void)pairs;
     return vi_dot(sum, weights, codes);
