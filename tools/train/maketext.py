@@ -20,18 +20,18 @@ from template import HERE, SLOT, Lists, Segment, draw_segments, read_file
 REPLIES = json.loads((HERE / "replies.json").read_text())
 # How often a conversation is drawn from each file; files that are not named have 1.
 WEIGHTS = {
-    "timers.txt": 2.6, "reminders.txt": 3.2, "time.txt": 0.6, "time-dialogues.txt": 2.0, "calculate.txt": 4.5,
-    "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 1.9, "lists.txt": 4.5, "memory.txt": 4.0,
-    "list-dialogues.txt": 2.4, "talk.txt": 4.0, "beyond.txt": 8.0, "near.txt": 4.0,
-    "more-beyond.txt": 5.2, "more-dialogues.txt": 2.2, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
+    "timers.txt": 2.6, "reminders.txt": 3.2, "time.txt": 0.6, "time-dialogues.txt": 3.0, "calculate.txt": 4.5,
+    "units.txt": 3.0, "misc-tools.txt": 1.3, "number-dialogues.txt": 3.0, "lists.txt": 4.5, "memory.txt": 4.0,
+    "list-dialogues.txt": 3.6, "talk.txt": 4.0, "beyond.txt": 8.0, "near.txt": 4.0,
+    "more-beyond.txt": 5.2, "more-dialogues.txt": 3.6, "more-reminders.txt": 1.5, "more-calculate.txt": 2.2,
     "more-lists.txt": 2.0, "more-memory.txt": 2.0, "more-misc.txt": 0.8, "more-talk.txt": 3.2, "exact.txt": 5.0,
-    "varied-timers.txt": 14.0, "varied-lists.txt": 15.0, "varied-sums.txt": 10.0, "varied-talk.txt": 4.0, "varied-dialogues.txt": 14.0,
+    "varied-timers.txt": 14.0, "varied-lists.txt": 15.0, "varied-sums.txt": 10.0, "varied-talk.txt": 4.0, "varied-dialogues.txt": 25.0,
     "varied-beyond.txt": 11.0, "varied-near.txt": 6.0,
 }
 NUMERIC = re.compile(r"((?:seconds|offset_days|value|percent|delta)=)([0-9.+*/()-]+?)(?=, |\)[,\]])")
 SYMBOLS = re.compile(r"[()^*/=×÷√²³+]|\d['d]\d|\bd\d|^ ?- ?$")
 VOWEL = re.compile(r"[aeio](?!ne\b|nce\b|u[rk])|hour|u(?!ni|se|su|ti|k)|8|11\b|18\b", re.I)
-ODD = 0.22  # of the values that answers copy, how many are words that nobody would expect there
+ODD = 0.15  # of the values that answers copy, how many are words that nobody would expect there
 AMOUNTS = 0.12  # of the things on lists, how many come with one
 SYLLABLES = [c + v + e for c in "b c d f g h j k l m n p r s t v w z br cl dr fl gr pl st tr sh ch".split()
              for v in "a e i o u".split() for e in ("", "", "n", "r", "l", "s", "m", "t", "ck")]

@@ -96,7 +96,7 @@ def frame(segments, rng, p_ask, p_open, p_close):
 def recognised(segments, rng):
     """As a speech recogniser writes it."""
     level = rng.choice((0, 0, 1, 1, 2))  # how bad a day
-    p_misheard = (0, 0.015, 0.05)[level]
+    p_misheard = (0, 0.012, 0.03)[level]
     p_filler, p_repeat = (0, 0.02, 0.06)[level], (0, 0.01, 0.025)[level]
     apostrophes = rng.random() < 0.75
     out = []
@@ -108,7 +108,7 @@ def recognised(segments, rng):
         if not apostrophes:
             text = text.replace("'", "")
         text = re.sub(" +", " ", text)
-        text = misheard(text, rng, p_misheard * (0.7 if copied else 8 if s.slot else 1))
+        text = misheard(text, rng, p_misheard * (0.7 if copied else 5 if s.slot else 1))
         if not copied:
             def disturb(w):
                 r = rng.random()
