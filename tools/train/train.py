@@ -3,6 +3,7 @@
 
   train.py tokenizer --work DIR           train DIR/tokenizer.model on the text
   train.py model --work DIR --steps N     train, or go on from DIR/checkpoint.pt; --init FOLDER starts from a model
+  train.py mean --work DIR A=2 B=3        DIR/checkpoint.pt becomes the weighted mean of checkpoints A and B
   train.py export --work DIR --out FOLDER write the Hugging Face folder
 
 On a GPU where there is one, else on the CPU: in one process of one thread for each core, which split the batch and
@@ -292,6 +293,19 @@ def train(args, rank, world):
     worker.terminate()
 
 
+# ---- means -------------------------------------------------------------------------------------------------
+
+def mean(args):
+    """Of the weights of several ends of one training (Izmailov et al. 2018); all else is the last one's."""
+    parts = [part.rsplit("=", 1) for part in args.parts]
+    total, sums = sum(float(share) for _, share in parts), {}
+    for path, share in parts:
+        saved = torch.load(path, map_location="cpu")
+        for name, value in saved["model"].items():
+            sums[name] = sums.get(name, 0) + value * (float(share) / total)
+    torch.save(dict(saved, model=sums), args.work / "checkpoint.pt")
+
+
 # ---- the folder --------------------------------------------------------------------------------------------
 
 # The same text as sotto's own chat format writes (src/text/chat_starter.c). Declarations, system turns, results and what
@@ -365,7 +379,8 @@ def export(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("tokenizer", "model", "export"))
+    parser.add_argument("what", choices=("tokenizer", "model", "mean", "export"))
+    parser.add_argument("parts", nargs="*", metavar="CHECKPOINT=SHARE", help="of a mean")
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--init", type=pathlib.Path)
@@ -383,10 +398,12 @@ def main():
     parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else os.cpu_count())
     parser.add_argument("--save-every", type=float, default=240)
     parser.add_argument("--compile", action="store_true")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.what == "tokenizer":
         train_tokenizer(args.work, args.vocab)
+    elif args.what == "mean":
+        mean(args)
     elif args.what == "export":
         export(args)
     else:
