@@ -364,13 +364,13 @@ static sotto_status pick(sotto_generator *g, const float *logits, int32_t *token
     return SOTTO_OK;
 }
 
-/* Where a call begins, look for all of it. */
+/* Where a call begins, look for all of it. A session without logits was changed by others. */
 static sotto_status look_for_call(sotto_generator *g, sotto_error *err) {
     size_t            n;
     sotto_constraint *c = constraint_of(g);
     bool              begins = c && !g->in_call;
     g->in_call = c != NULL;
-    if (!g->search || !begins) return SOTTO_OK;
+    if (!g->search || !begins || !sotto_session_logits(g->session)) return SOTTO_OK;
     (void)sotto_session_tokens(g->session, &n);
     size_t room = (size_t)sotto_session_context(g->session) - n;
     if (g->options.max_tokens >= 0) room = SOTTO_MIN(room, (size_t)g->options.max_tokens - g->n_tokens);

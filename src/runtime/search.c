@@ -18,6 +18,7 @@ struct sotto_search {
     const volatile int *cancel;
     int32_t             budget, left; /* of it, in this run */
     size_t              begin, n_max; /* the place in the session where the call goes on; its tokens */
+    float              *logits;       /* [n_vocab] there */
     size_t              n_passes;
     double              logprob;      /* of the best call */
     int32_t             tokens[SOTTO_SEARCH_TOKENS_MAX]; /* [n] it; [at] is the next to be given away */
@@ -31,11 +32,19 @@ sotto_status sotto_search_open(sotto_search **out, sotto_session *s, int32_t bud
     if (!new) return sotto_fail_memory(err, "the search for a call");
     new->session = s;
     new->budget = budget;
+    if (!(new->logits = calloc((size_t)s->model->info.n_vocab, sizeof *new->logits))) {
+        sotto_search_close(new);
+        return sotto_fail_memory(err, "the search for a call");
+    }
     *out = new;
     return SOTTO_OK;
 }
 
-void sotto_search_close(sotto_search *s) { free(s); }
+void sotto_search_close(sotto_search *s) {
+    if (!s) return;
+    free(s->logits);
+    free(s);
+}
 
 static double log_sum_exp(const float *logits, int32_t n) {
     double most = -INFINITY, sum = 0;
@@ -112,16 +121,11 @@ static sotto_status descend(sotto_search *s, size_t depth, double before, sotto_
 static sotto_status leave(sotto_search *s, bool logits, sotto_error *err) {
     size_t         n, same = 0;
     const int32_t *ids = sotto_session_tokens(s->session, &n);
-    if (!logits) {
-        while (s->begin + same < n && same + 1 < s->n && ids[s->begin + same] == s->tokens[same]) same++;
-        SOTTO_TRY(sotto_session_rewind(s->session, s->begin + same, err));
-        sotto_session_hold_back(s->session, s->begin);
-        return SOTTO_OK;
-    }
-    int32_t last = ids[s->begin - 1];
-    SOTTO_TRY(sotto_session_rewind(s->session, s->begin - 1, err));
-    s->n_passes++;
-    return sotto_session_append(s->session, &last, 1, err);
+    if (logits) return sotto_session_restore_logits(s->session, s->begin, s->logits, err);
+    while (s->begin + same < n && same + 1 < s->n && ids[s->begin + same] == s->tokens[same]) same++;
+    SOTTO_TRY(sotto_session_rewind(s->session, s->begin + same, err));
+    sotto_session_hold_back(s->session, s->begin);
+    return SOTTO_OK;
 }
 
 sotto_status sotto_search_run(sotto_search *s, sotto_constraint *c, size_t n_max, bool logits,
@@ -134,6 +138,7 @@ sotto_status sotto_search_run(sotto_search *s, sotto_constraint *c, size_t n_max
     s->n_max = SOTTO_MIN(n_max, (size_t)SOTTO_SEARCH_TOKENS_MAX);
     s->logprob = -INFINITY;
     (void)sotto_session_tokens(s->session, &s->begin);
+    memcpy(s->logits, sotto_session_logits(s->session), (size_t)s->session->model->info.n_vocab * sizeof *s->logits);
     sotto_status status = s->n_max ? descend(s, 0, 0, err) : SOTTO_OK;
     sotto_constraint_pop(c, place);
     SOTTO_TRY(status);

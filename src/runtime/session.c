@@ -254,6 +254,13 @@ sotto_status sotto_session_rewind(sotto_session *s, size_t n, sotto_error *err) 
     return SOTTO_OK;
 }
 
+sotto_status sotto_session_restore_logits(sotto_session *s, size_t n, const float *logits, sotto_error *err) {
+    SOTTO_TRY(sotto_session_rewind(s, n, err));
+    memcpy(s->logits, logits, (size_t)s->model->info.n_vocab * sizeof *logits);
+    s->has_logits = true;
+    return SOTTO_OK;
+}
+
 sotto_status sotto_session_drop(sotto_session *s, size_t begin, size_t end, sotto_error *err) {
     if (begin > end || end > (size_t)s->n)
         return sotto_fail(err, SOTTO_INVALID, "cannot drop the tokens %zu to %zu of %d", begin, end, (int)s->n);

@@ -37,6 +37,8 @@ bool         sotto_session_take_guess(sotto_session *s, int32_t token);
 /* Go back to n tokens, and count those after them as guesses that were computed, without their logits: neither here nor
  * after any of them has the session logits. */
 void         sotto_session_hold_back(sotto_session *s, size_t n);
+/* Go back to n tokens, after which these were the logits. */
+sotto_status sotto_session_restore_logits(sotto_session *s, size_t n, const float *logits, sotto_error *err);
 
 /* Restore from the bytes of a session file; the session is unchanged unless the result is SOTTO_OK. A fuzzer turns
  * `verify` off, or it would never get past the checksum. */

@@ -259,6 +259,8 @@ TEST(a_budget_ends_it) {
         answer greedy = ask(&prompt, 0, false, SOTTO_TOOLS_REQUIRED);
         for (int32_t budget = 1; budget < 100; budget = budget * 3 + 1) {
             answer found = ask(&prompt, budget, false, SOTTO_TOOLS_REQUIRED);
+            answer shown = ask(&prompt, budget, true, SOTTO_TOOLS_REQUIRED);
+            CHECK(same(&found, &shown));
             if (greedy.n_calls && found.n_calls)
                 CHECK(logprob_of(&prompt, found.tokens, 0, found.n) >=
                       logprob_of(&prompt, greedy.tokens, 0, greedy.n) - 1e-2);
@@ -266,6 +268,30 @@ TEST(a_budget_ends_it) {
         sotto_tokens_free(&prompt);
         close_model();
     }
+}
+
+/* A session that was changed under a generator has no logits to begin a call with. */
+TEST(a_changed_session_is_an_error) {
+    sotto_tokens           prompt;
+    sotto_error            err = {0};
+    sotto_generate_options go = sotto_generate_options_default();
+    sotto_generator       *g = NULL;
+    sotto_piece            piece = {0};
+    size_t                 n;
+    if (!open_model("golden/gemma3", "sotto-starter") || !prompt_of("hi", &prompt)) return;
+    go.tools = sotto_tools_schema(), go.tool_choice = SOTTO_TOOLS_REQUIRED, go.call_search = -2;
+    CHECK_OK(sotto_session_sync(session, prompt.ids, prompt.n, &err), err);
+    CHECK_INT(sotto_generator_open(&g, session, &go, &err), SOTTO_INVALID);
+    go.sampling = &(sotto_sampling){.top_p = 1, .typical_p = 1, .repetition_penalty = 1, .dry_base = 1.75f,
+                                    .dry_allowed_length = 2};
+    go.call_search = 10;
+    CHECK_OK(sotto_generator_open(&g, session, &go, &err), err);
+    (void)sotto_session_tokens(session, &n);
+    CHECK_OK(sotto_session_rewind(session, n - 1, &err), err);
+    CHECK_INT(sotto_generator_next(g, &piece, &err), SOTTO_INVALID);
+    sotto_generator_close(g);
+    sotto_tokens_free(&prompt);
+    close_model();
 }
 
 TEST_MAIN()
