@@ -314,7 +314,8 @@ typedef struct sotto_generate_options {
     /* Where sampling is greedy, of calls that are held to the schemas: how many tokens may be computed to find a call
      * that is likelier as a whole than the one that is likeliest token by token (Stahlberg and Byrne 2019). A call that
      * has half of the probability needs none. 0: do not look for one; -1: what has proved useful in the model's chat
-     * format, 200 for the starter model's and none for any other. */
+     * format, 200 for the starter model's and none for any other. While the tokens of such a call are given away the
+     * session has no logits, unless top_logprobs asks for them. */
     int32_t              call_search;
 } sotto_generate_options;
 SOTTO_API sotto_generate_options sotto_generate_options_default(void);

@@ -50,7 +50,6 @@ static bool open_model(const char *path, const char *format) {
     sotto_model_options   mo = {.threads = 1, .chat_format = format};
     sotto_session_options so = sotto_session_options_default();
     sotto_model_info      info = {0};
-
     model = NULL, session = NULL;
     CHECK_OK(sotto_model_open(&model, path, &mo, &err), err);
     if (model) CHECK_OK(sotto_session_open(&session, model, &so, &err), err);
@@ -148,7 +147,7 @@ static void widen(beam *list, size_t *n, const beam *b, const float *logits) {
     }
 }
 
-/* The likeliest answer that a beam finds which begins with this token and ends in a bracket and an end token. */
+/* How likely the likeliest call is that a beam finds: what begins with this token and ends in a bracket. */
 static double beam_search(const sotto_tokens *prompt, int32_t first) {
     sotto_error err = {0};
     double      best = -INFINITY;
